@@ -1,0 +1,114 @@
+"""One error tree: each error has a code for programs, a status for HTTP, and a sentence for people.
+
+AssentError
+  Invalid 422          what was sent cannot be accepted as it is
+  NotSignedIn 401      nobody is behind this request
+  NotAllowed 403       somebody is, who may not do this
+  NotFound 404         not there, or not for this person: the answer is the same
+  Conflict 409         the state of things does not allow it any more
+    AlreadyDecided       somebody's decision stands
+    Expired              the time to decide is over
+    DigestMismatch       what was shown is not what would run
+  TooLarge 413         over a size limit
+  TooMany 429          over a rate limit; says when to come again
+  Unavailable 503      a part of the server is down for now
+  LeaseLost 409        a newer attempt or turn holds the conversation
+"""
+
+from typing import Any, ClassVar
+
+
+class AssentError(Exception):
+    """Any failure that Assent explains; `detail` is a sentence for the person who reads it."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str, **more: Any) -> None:
+        """Keep the sentence and any further members of the problem document."""
+        super().__init__(detail)
+        self.detail = detail
+        self.more = more
+
+
+class Invalid(AssentError):
+    """What was sent cannot be accepted as it is."""
+
+    code, status, title = "invalid", 422, "Not valid"
+
+
+class NotSignedIn(AssentError):
+    """Nobody is behind this request."""
+
+    code, status, title = "not_signed_in", 401, "Not signed in"
+
+
+class NotAllowed(AssentError):
+    """Somebody is signed in who may not do this."""
+
+    code, status, title = "not_allowed", 403, "Not allowed"
+
+
+class NotFound(AssentError):
+    """Not there, or not for this person."""
+
+    code, status, title = "not_found", 404, "Not found"
+
+
+class Conflict(AssentError):
+    """The state of things does not allow it any more."""
+
+    code, status, title = "conflict", 409, "Conflict"
+
+
+class AlreadyDecided(Conflict):
+    """Somebody's decision stands; `decided_by` and `state` say whose."""
+
+    code, title = "already_decided", "Already decided"
+
+
+class Expired(Conflict):
+    """The time to decide is over; that is a refusal."""
+
+    code, title = "expired", "Expired"
+
+
+class DigestMismatch(Conflict):
+    """What was shown is not what would run."""
+
+    code, title = "digest_mismatch", "Not what was shown"
+
+
+class LeaseLost(Conflict):
+    """A newer attempt or another turn holds the conversation."""
+
+    code, title = "lease_lost", "Lease lost"
+
+
+class TooLarge(AssentError):
+    """Over a size limit."""
+
+    code, status, title = "too_large", 413, "Too large"
+
+
+class TooMany(AssentError):
+    """Over a rate limit; `retry_after` is in seconds."""
+
+    code, status, title = "too_many", 429, "Too many requests"
+
+    def __init__(self, detail: str, retry_after: float = 1.0, **more: Any) -> None:
+        """Keep the seconds after which to come again."""
+        super().__init__(detail, retry_after=retry_after, **more)
+        self.retry_after = retry_after
+
+
+class Unavailable(AssentError):
+    """A part of the server is down for now; try again in `retry_after` seconds."""
+
+    code, status, title = "unavailable", 503, "Unavailable"
+
+    def __init__(self, detail: str, retry_after: float = 2.0, **more: Any) -> None:
+        """Keep the seconds after which to come again."""
+        super().__init__(detail, retry_after=retry_after, **more)
+        self.retry_after = retry_after

@@ -1,0 +1,121 @@
+"""The database: one way to read, one way to write, the same for SQLite and PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+_BUSY_MS = 5000
+_READERS = 8
+
+
+class Database:
+    """Holds the engines of one database. `writing()` is one transaction: it commits at its end or not at all.
+
+    SQLite: writers take turns in this process (a lock) and between processes (`BEGIN IMMEDIATE`), commits are
+    durable through a power cut (`synchronous=FULL`), but for `scribbling()`, whose rows may be lost with the power.
+    """
+
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine, scribbler: AsyncEngine) -> None:
+        """Keep the three engines; on PostgreSQL they are one."""
+        self._reader = reader
+        self._writer = writer
+        self._scribbler = scribbler
+        self._turnstile = asyncio.Lock() if writer.dialect.name == "sqlite" else None
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open one writing transaction, committed when the block ends without an error."""
+        async with _turn(self._turnstile), AsyncSession(self._writer, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def scribbling(self) -> AsyncIterator[AsyncSession]:
+        """Open a writing transaction for rows that a power cut may take: partial text."""
+        async with _turn(self._turnstile), AsyncSession(self._scribbler, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that sees one consistent state and writes nothing."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    async def ping(self) -> None:
+        """Ask the database for an answer; raises what the driver raises."""
+        async with self.reading() as session:
+            await session.execute(text("select 1"))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for engine in {id(one): one for one in (self._reader, self._writer, self._scribbler)}.values():
+            await engine.dispose()
+
+
+@asynccontextmanager
+async def _turn(lock: asyncio.Lock | None) -> AsyncIterator[None]:
+    if lock is None:
+        yield
+        return
+    async with lock:
+        yield
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """Open `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://...`; closes every connection at the end."""
+    database = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+    try:
+        yield database
+    finally:
+        await database.aclose()
+
+
+def _postgresql(url: str) -> Database:
+    engine = create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    return Database(engine, engine, engine)
+
+
+def _sqlite(url: str) -> Database:
+    return Database(
+        reader=_sqlite_engine(url, size=_READERS, synchronous="FULL", begin="BEGIN"),
+        writer=_sqlite_engine(url, size=1, synchronous="FULL", begin="BEGIN IMMEDIATE"),
+        scribbler=_sqlite_engine(url, size=1, synchronous="NORMAL", begin="BEGIN IMMEDIATE"),
+    )
+
+
+def _sqlite_engine(url: str, *, size: int, synchronous: str, begin: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=30)
+    pragmas = (
+        "journal_mode=WAL",
+        f"synchronous={synchronous}",
+        f"busy_timeout={_BUSY_MS}",
+        "foreign_keys=ON",
+        "cache_size=-16384",
+        "temp_store=MEMORY",
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we send BEGIN ourselves, below
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
