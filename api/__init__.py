@@ -1,0 +1,1 @@
+"""The doors: REST, Socket.IO and the plain page."""

@@ -1,0 +1,1 @@
+"""The Socket.IO gateway: safe server, rooms, handlers."""

@@ -1,0 +1,1 @@
+"""The product's numbers beside their floors."""

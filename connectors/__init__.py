@@ -1,0 +1,1 @@
+"""Services, one folder each: a manifest, the code behind it, its tests."""

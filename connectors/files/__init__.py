@@ -1,0 +1,1 @@
+"""Files inside one folder of the workspace."""

@@ -1,0 +1,1 @@
+"""The database's migrations, up and down, on SQLite and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Processes that touch the outside world: models, connectors, records."""

@@ -1,0 +1,1 @@
+"""The model port, OpenAI-compatible models and the offline assistant."""

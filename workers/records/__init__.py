@@ -1,0 +1,1 @@
+"""Relay, reaper and the archive of histories."""

@@ -1,0 +1,1 @@
+"""One round of a turn: context, model, the round's one commit."""
