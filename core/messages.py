@@ -1,0 +1,131 @@
+"""The values that cross a process through Temporal: ids, hashes and small facts, never text of people or models."""
+
+from datetime import datetime
+
+from core.ids import Id
+from core.values import ApprovalState, CallState, CallVerdict, DecisionVerdict, Value
+
+
+class TurnInput(Value):
+    """Starts `ChatTurn`. `lease_epoch` is the lease that intake took for it."""
+
+    turn_id: Id
+    conversation_id: Id
+    lease_epoch: int
+    max_rounds: int = 8
+    limit_seconds: float = 900.0
+
+
+class LeaseGranted(Value):
+    """Signal to a parked turn: the conversation is its own again, under this epoch."""
+
+    epoch: int
+
+
+class Approvers(Value):
+    """Who may decide: the requester when `requester`, and whoever has one of `roles`."""
+
+    requester: bool = False
+    roles: tuple[str, ...] = ()
+
+    def include(self, user_id: str, role: str, requester_id: str) -> bool:
+        """Tell whether this person is among them."""
+        return role in self.roles or (self.requester and user_id == requester_id)
+
+
+class ApprovalInput(Value):
+    """Starts `Approval`. `digest` is what a decision must quote."""
+
+    approval_id: Id
+    requester_id: Id
+    approvers: Approvers
+    digest: str
+    expires_at: datetime
+
+
+class DecisionMade(Value):
+    """The update `decide`: an authenticated person's answer, as the server resolved it."""
+
+    decision_id: Id
+    user_id: Id
+    role: str
+    verdict: DecisionVerdict
+    digest: str
+
+
+class Withdrawal(Value):
+    """The update `withdraw`: the turn was stopped, nobody needs to decide any more."""
+
+    user_id: Id
+
+
+class ApprovalOutcome(Value):
+    """What an approval came to. The gate compares with this digest, never with the stored row's."""
+
+    approval_id: Id
+    state: ApprovalState
+    digest: str
+    decision_id: Id | None = None
+    user_id: Id | None = None
+    at: datetime | None = None
+
+
+class ThinkInput(Value):
+    """One model call of a turn. `lease_epoch` fences its commit."""
+
+    turn_id: Id
+    round: int
+    lease_epoch: int
+
+
+class PlannedCall(Value):
+    """A tool call of a round with the policy's verdict; `approval` when people are to be asked."""
+
+    tool_call_id: Id
+    verdict: CallVerdict
+    at_most_once: bool
+    timeout_seconds: float
+    approval: ApprovalInput | None = None
+
+
+class Thought(Value):
+    """What a model call came to: the turn is over (`ended`), or these calls are to be made."""
+
+    ended: bool
+    calls: tuple[PlannedCall, ...] = ()
+
+
+class ActInput(Value):
+    """One tool call to make; `outcome` is the consent it was given."""
+
+    tool_call_id: Id
+    outcome: ApprovalOutcome | None = None
+
+
+class Acted(Value):
+    """What became of a tool call; its result stays in SQL."""
+
+    tool_call_id: Id
+    state: CallState
+
+
+class TurnStep(Value):
+    """A short SQL step of a turn: park, take the lease back."""
+
+    turn_id: Id
+    lease_epoch: int
+
+
+class LeaseAnswer(Value):
+    """Whether the turn has its lease again, and under which epoch; `ended` when it needs none any more."""
+
+    epoch: int | None
+    ended: bool = False
+
+
+class TurnEnding(Value):
+    """Ends a turn that did not answer: `failed` with a code and a sentence of ours, or stopped."""
+
+    turn_id: Id
+    error_code: str | None = None
+    error_detail: str | None = None

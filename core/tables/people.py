@@ -1,0 +1,101 @@
+"""Workspaces, the people in them, how they signed in and which accounts elsewhere are theirs."""
+
+from datetime import datetime
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from core.tables.base import UtcDateTime
+
+
+class Workspace(SQLModel, table=True):
+    """The tenant: everything belongs to exactly one."""
+
+    __tablename__ = "workspaces"
+
+    id: str = Field(primary_key=True)
+    name: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class User(SQLModel, table=True):
+    """A person; e-mail is stored in lower case."""
+
+    __tablename__ = "users"
+
+    id: str = Field(primary_key=True)
+    email: str = Field(unique=True)
+    name: str
+    password_hash: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Membership(SQLModel, table=True):
+    """A person in a workspace; its id names the person's inbox stream there."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
+
+    id: str = Field(primary_key=True)
+    workspace_id: str = Field(foreign_key="workspaces.id")
+    user_id: str = Field(foreign_key="users.id", index=True)
+    role: str
+    last_seq: int = 0
+    epoch: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Invitation(SQLModel, table=True):
+    """A single-use way into a workspace for one e-mail address; only the token's hash is kept."""
+
+    __tablename__ = "invitations"
+
+    id: str = Field(primary_key=True)
+    workspace_id: str = Field(foreign_key="workspaces.id", index=True)
+    email: str
+    role: str
+    token_hash: str = Field(unique=True)
+    invited_by: str = Field(foreign_key="users.id")
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Session(SQLModel, table=True):
+    """One sign-in: the family of the refresh tokens that followed from it. Revoking it ends all of them."""
+
+    __tablename__ = "sessions"
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="users.id", index=True)
+    workspace_id: str = Field(foreign_key="workspaces.id")
+    label: str = ""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RefreshToken(SQLModel, table=True):
+    """One link of a session's chain; used twice means stolen, and revokes the family."""
+
+    __tablename__ = "refresh_tokens"
+
+    token_hash: str = Field(primary_key=True)
+    session_id: str = Field(foreign_key="sessions.id", index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Identity(SQLModel, table=True):
+    """An account of a person on one channel, by its immutable id there."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("channel", "account", "external_id"),)
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="users.id", index=True)
+    channel: str
+    account: str
+    external_id: str
+    linked_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,82 @@
+"""Conversations, who takes part, which channel threads they are bound to, and their messages."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from core.tables.base import JsonColumn, UtcDateTime
+
+
+class Conversation(SQLModel, table=True):
+    """One thread of talk over many channels. `active_turn_id` and `lease_epoch` are its lease."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (Index(None, "owner_id", "last_activity_at", "id"),)
+
+    id: str = Field(primary_key=True)
+    workspace_id: str = Field(foreign_key="workspaces.id", index=True)
+    owner_id: str = Field(foreign_key="users.id")
+    title: str
+    mode: str = "full"
+    origin_channel: str
+    when_busy: str = "queue"
+    last_seq: int = 0
+    epoch: str
+    active_turn_id: str | None = Field(default=None, index=True)
+    lease_epoch: int = 0
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    last_activity_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Participant(SQLModel, table=True):
+    """A person who takes part in a conversation: the one rule of who sees it."""
+
+    __tablename__ = "participants"
+
+    conversation_id: str = Field(primary_key=True, foreign_key="conversations.id")
+    user_id: str = Field(primary_key=True, foreign_key="users.id", index=True)
+    joined_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Binding(SQLModel, table=True):
+    """A conversation tied to one channel thread."""
+
+    __tablename__ = "bindings"
+    __table_args__ = (UniqueConstraint("channel", "account", "thread"),)
+
+    id: str = Field(primary_key=True)
+    conversation_id: str = Field(foreign_key="conversations.id", index=True)
+    channel: str
+    account: str
+    thread: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Message(SQLModel, table=True):
+    """What someone said. `position` is the seq of its `message.created`: the order of the conversation."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "position"),
+        UniqueConstraint("conversation_id", "author_id", "client_message_id"),
+    )
+
+    id: str = Field(primary_key=True)
+    conversation_id: str = Field(foreign_key="conversations.id")
+    workspace_id: str
+    turn_id: str = Field(index=True)
+    position: int
+    author_id: str | None = None
+    role: str
+    text: str
+    message_type: str = "text"
+    channel: str
+    client_message_id: str | None = None
+    model: str | None = None
+    usage: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    response_time_ms: int | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)

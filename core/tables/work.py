@@ -1,0 +1,123 @@
+"""Turns, their rounds and tool calls, the intents that make a send happen once, and the outbox."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from core.tables.base import JsonColumn, UtcDateTime
+
+
+class Turn(SQLModel, table=True):
+    """All the work that answers one message. `place` orders the queue; `attempt` counts its model calls."""
+
+    __tablename__ = "turns"
+    __table_args__ = (Index(None, "conversation_id", "state", "place"),)
+
+    id: str = Field(primary_key=True)
+    conversation_id: str = Field(foreign_key="conversations.id")
+    workspace_id: str
+    user_id: str = Field(foreign_key="users.id")
+    message_id: str
+    retry_of: str | None = None
+    state: str = Field(index=True)
+    place: int
+    lease_epoch: int = 0
+    wants_lease: bool = False
+    attempt: int = 1
+    door: str
+    stop_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    stopped_by: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Round(SQLModel, table=True):
+    """One model call's stored answer: a later attempt returns it instead of asking again."""
+
+    __tablename__ = "rounds"
+
+    turn_id: str = Field(primary_key=True, foreign_key="turns.id")
+    number: int = Field(primary_key=True)
+    attempt: int
+    text: str
+    calls: list[dict[str, Any]] = Field(sa_type=JsonColumn)
+    model: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Partial(SQLModel, table=True):
+    """The text that a running model call has given so far, from `base` on; may lag by half a second."""
+
+    __tablename__ = "partials"
+
+    turn_id: str = Field(primary_key=True)
+    attempt: int
+    base: int
+    text: str
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ToolCall(SQLModel, table=True):
+    """One request to do one action with given arguments, with the policy's verdict and what became of it."""
+
+    __tablename__ = "tool_calls"
+    __table_args__ = (UniqueConstraint("turn_id", "round", "place"),)
+
+    id: str = Field(primary_key=True)
+    turn_id: str = Field(foreign_key="turns.id")
+    conversation_id: str = Field(foreign_key="conversations.id")
+    workspace_id: str
+    user_id: str
+    round: int
+    place: int
+    model_call_id: str
+    action: str
+    arguments: dict[str, Any] = Field(sa_type=JsonColumn)
+    schema_digest: str
+    risk: str
+    effect: str
+    verdict: str
+    rule: str
+    state: str
+    result: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    detail: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Intent(SQLModel, table=True):
+    """The row whose inserter alone may send. Without an outcome the fate of the call is not known."""
+
+    __tablename__ = "intents"
+
+    tool_call_id: str = Field(primary_key=True, foreign_key="tool_calls.id")
+    approval_id: str | None = None
+    idempotency_key: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    outcome: str | None = None
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    settled_by: str | None = None
+
+
+class Outbox(SQLModel, table=True):
+    """Something that must still be told to Temporal; the relay does what a crash left."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("kind", "ref"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    ref: str
+    body: dict[str, Any] = Field(sa_type=JsonColumn)
+    due_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    attempts: int = 0
+    created_at: datetime = Field(sa_type=UtcDateTime)

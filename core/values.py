@@ -1,0 +1,73 @@
+"""The base of every value that crosses a process, and the states that nouns go through."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Value(BaseModel):
+    """Frozen, and refuses members that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TurnState(StrEnum):
+    """queued -> running <-> waiting (parked) -> finished, failed or stopped."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the turn has had its one terminal event."""
+        return self in {TurnState.FINISHED, TurnState.FAILED, TurnState.STOPPED}
+
+
+class CallVerdict(StrEnum):
+    """What policy says of one tool call, mildest first."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+class CallState(StrEnum):
+    """What became of a tool call. Those from DONE on are terminal, but UNKNOWN, which a person or a late answer settles."""
+
+    PROPOSED = "proposed"
+    AWAITING = "awaiting approval"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    NOT_RUN = "not run"
+    UNKNOWN = "unknown"
+
+
+class ApprovalState(StrEnum):
+    """requested (not shown yet) -> pending -> one terminal outcome; the first stands."""
+
+    REQUESTED = "requested"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a decision can still change it."""
+        return self in {ApprovalState.REQUESTED, ApprovalState.PENDING}
+
+
+class DecisionVerdict(StrEnum):
+    """A person's answer to an approval."""
+
+    APPROVE = "approve"
+    REJECT = "reject"

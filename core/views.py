@@ -1,0 +1,138 @@
+"""What the doors show of each noun: the same values in REST answers and in events."""
+
+from datetime import datetime
+from typing import Any
+
+from core.messages import Approvers
+from core.values import Value
+
+
+class ConversationView(Value):
+    """A conversation in a list."""
+
+    id: str
+    title: str
+    mode: str
+    origin_channel: str
+    owner_id: str
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+
+class MessageView(Value):
+    """One message; `text_cut` when an event left out a text that is too long for it (fetch the message)."""
+
+    id: str
+    conversation_id: str
+    turn_id: str
+    position: int
+    role: str
+    author_id: str | None
+    text: str
+    text_cut: bool = False
+    message_type: str
+    channel: str
+    client_message_id: str | None
+    model: str | None
+    usage: dict[str, Any] | None
+    response_time_ms: int | None
+    created_at: datetime
+
+
+class ProblemView(Value):
+    """Why a turn failed: a code for programs, a sentence for people."""
+
+    code: str
+    detail: str
+
+
+class TurnView(Value):
+    """A turn and how far it is."""
+
+    id: str
+    conversation_id: str
+    message_id: str
+    user_id: str
+    state: str
+    attempt: int
+    retry_of: str | None
+    error: ProblemView | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class PartialView(Value):
+    """The text that a running turn has shown so far; a delta whose offset is its length goes on from it."""
+
+    turn_id: str
+    attempt: int
+    offset: int
+    text: str
+
+
+class ToolCallView(Value):
+    """A tool call; `result` is left out (`result_cut`) of events that it would make too long."""
+
+    id: str
+    turn_id: str
+    round: int
+    place: int
+    action: str
+    arguments: dict[str, Any]
+    risk: str
+    effect: str
+    verdict: str
+    rule: str
+    state: str
+    result: dict[str, Any] | None
+    result_cut: bool = False
+    detail: str | None
+    approval_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class ChangeView(Value):
+    """One thing that an action would change."""
+
+    label: str
+    before: str | None = None
+    after: str | None = None
+
+
+class PreviewView(Value):
+    """What the connector says an action would do."""
+
+    summary: str
+    changes: tuple[ChangeView, ...] = ()
+    reversible: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class ApprovalView(Value):
+    """A request for consent as a person sees it. A decision quotes `digest`; `reason` is the model's word, not ours."""
+
+    id: str
+    tool_call_id: str
+    turn_id: str
+    conversation_id: str
+    requester_id: str
+    action: str
+    risk: str
+    title: str
+    arguments: dict[str, Any]
+    arguments_cut: bool = False
+    preview: PreviewView
+    reason: str | None
+    approvers: Approvers
+    digest: str
+    state: str
+    expires_at: datetime
+    created_at: datetime
+    decided_by: str | None
+    decided_by_name: str | None
+    decided_at: datetime | None
+    comment: str | None
