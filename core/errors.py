@@ -12,6 +12,7 @@ AssentError
   TooLarge 413         over a size limit
   TooMany 429          over a rate limit; says when to come again
   Unavailable 503      a part of the server is down for now
+  Misconfigured 500    whoever runs this has to change something first
   LeaseLost 409        a newer attempt or turn holds the conversation
 """
 
@@ -112,3 +113,9 @@ class Unavailable(AssentError):
         """Keep the seconds after which to come again."""
         super().__init__(detail, retry_after=retry_after, **more)
         self.retry_after = retry_after
+
+
+class Misconfigured(AssentError):
+    """Whoever runs this has to change something first; `detail` says what."""
+
+    code, status, title = "misconfigured", 500, "Not set up correctly"

@@ -1,0 +1,198 @@
+"""Every setting: from the environment, one TOML file, or its default; read in the composition roots only."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import Misconfigured
+
+PREFIX = "ASSENT_"
+CONFIG_NAME = "assent.toml"
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Origins = Annotated[tuple[str, ...], NoDecode]
+
+
+def _default_data_dir() -> Path:
+    return user_data_path("assent", appauthor=False)
+
+
+def _default_database_url(values: dict[str, Any]) -> str:
+    return f"sqlite+aiosqlite:///{values['data_dir'] / 'assent.db'}"
+
+
+def _default_files_dir(values: dict[str, Any]) -> Path:
+    directory: Path = values["data_dir"] / "files"
+    return directory
+
+
+def _shown(text: str) -> dict[str, Any]:
+    """Give the documentation a default that does not depend on the machine."""
+    return {"shown_default": text}
+
+
+class Settings(BaseSettings):
+    """All settings; `load_settings` makes one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    # Where things are
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        json_schema_extra=_shown("the platform's folder for user data"),
+        description="Folder of all state; called DATA below.",
+    )
+    database_url: str = Field(
+        default_factory=_default_database_url,
+        repr=False,
+        json_schema_extra=_shown("SQLite, DATA/assent.db"),
+        description="`sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://USER:PASSWORD@HOST/NAME`.",
+    )
+    files_dir: Path = Field(
+        default_factory=_default_files_dir,
+        json_schema_extra=_shown("DATA/files"),
+        description="Folder of the `files` connector, one subfolder for each workspace.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level written to DATA/logs/assent.log."
+    )
+
+    # The address
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(8080, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="The address that people use, for links and the origin check.")
+    allow_network: bool = Field(False, description="Listen on an address that other machines reach; put TLS in front.")
+    cors_origins: Origins = Field((), description="Other origins whose pages may call the API, separated by commas.")
+
+    # Temporal
+    temporal_address: str | None = Field(
+        None, description="`HOST:PORT` of a Temporal server; without it `assent up` runs one as its child."
+    )
+    temporal_namespace: str = Field("default", description="Temporal namespace.")
+    temporal_tls: bool = Field(False, description="Connect to Temporal by TLS.")
+    temporal_api_key: SecretStr | None = Field(None, description="API key of the Temporal server.")
+    temporal_ui_port: Port | None = Field(
+        None, description="Port of the child's web UI; without it a free one, kept for later starts."
+    )
+    history_retention_hours: Count = Field(72, description="Hours that the child keeps closed workflows (at least 1).")
+    encrypt_history: bool = Field(True, description="Encrypt what travels through Temporal with the key ring.")
+
+    # The model
+    model_base_url: str | None = Field(None, description="Base URL of an OpenAI-compatible endpoint.")
+    model_name: str | None = Field(None, description="Model to ask; without it the built-in offline assistant answers.")
+    model_api_key: SecretStr | None = Field(None, description="API key of the endpoint.")
+    model_timeout_seconds: Seconds = Field(120, description="Longest model call.")
+    model_first_token_seconds: Seconds = Field(20, description="Longest wait for the first token.")
+    model_idle_seconds: Seconds = Field(15, description="Longest silence between two tokens.")
+
+    # Sign-in
+    access_token_seconds: Count = Field(900, description="Life of an access token.")
+    refresh_token_days: Count = Field(30, description="Life of a refresh token that is not used.")
+
+    # Turns and approvals
+    rounds: Count = Field(8, description="Model calls in a turn.")
+    tool_calls: Count = Field(16, description="Tool calls in a turn.")
+    turn_limit_seconds: Count = Field(900, description="Longest turn, waits for approvals excluded.")
+    approval_expiry_seconds: Count = Field(86400, description="Time to decide, unless policy says otherwise.")
+
+    # Limits
+    text_bytes: Count = Field(32768, description="Longest text of a message.")
+    body_bytes: Count = Field(262144, description="Largest JSON body of a request.")
+    frame_bytes: Count = Field(131072, description="Largest Socket.IO frame.")
+    socket_rate: Seconds = Field(20, description="Events a second that a socket may send, in the long run.")
+    socket_burst: Count = Field(40, description="Events that a socket may send at once.")
+    socket_in_flight: Count = Field(32, description="Events of a socket that are worked on at once.")
+    socket_queue: Count = Field(1000, description="Packets waiting for a slow socket before it is closed.")
+    socket_auth_seconds: Seconds = Field(5, description="Time in which a socket has to sign in.")
+    sockets_per_user: Count = Field(10, description="Sockets of one user.")
+    conversations_per_minute: Count = Field(10, description="Conversations that a user may start in a minute.")
+    messages_per_minute: Count = Field(30, description="Messages that a user may send in a minute.")
+    decisions_per_minute: Count = Field(20, description="Decisions that a user may send in a minute.")
+
+    @field_validator("data_dir", "files_dir", mode="after")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("public_url", "model_base_url", mode="after")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            message = "must start with http:// or https://"
+            raise ValueError(message)
+        return value.rstrip("/") if value else None
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            message = "must start with sqlite+aiosqlite:// or postgresql+asyncpg://"
+            raise ValueError(message)
+        return value
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read all settings: flags (None = not given), then `ASSENT_*`, then the TOML file, then defaults.
+
+    Raises Misconfigured, naming the setting, when one is unknown or has a value that cannot be.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    file = _config_file(given)
+    written = {name: value for name, value in _read_toml(file).items() if not os.environ.get(PREFIX + name.upper())}
+    try:
+        return Settings(**(written | given))
+    except ValidationError as error:
+        raise Misconfigured(_explain(error)) from None
+
+
+def _config_file(given: Mapping[str, Any]) -> Path | None:
+    """Find the TOML file; one that the environment names must be there."""
+    if named := os.environ.get(f"{PREFIX}CONFIG"):
+        file = Path(named).expanduser()
+        if not file.is_file():
+            message = f"{PREFIX}CONFIG names {file}, and there is no such file."
+            raise Misconfigured(message)
+        return file
+    directory = given.get("data_dir") or os.environ.get(f"{PREFIX}DATA_DIR") or _default_data_dir()
+    file = Path(directory).expanduser() / CONFIG_NAME
+    return file if file.is_file() else None
+
+
+def _read_toml(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{file} is not valid TOML: {error}"
+        raise Misconfigured(message) from None
+    if unknown := sorted(values.keys() - Settings.model_fields.keys()):
+        message = f"{file} has unknown settings: {', '.join(unknown)}. docs/settings.md lists all."
+        raise Misconfigured(message)
+    return values
+
+
+def _explain(error: ValidationError) -> str:
+    """Name each wrong setting and what is wrong, never its value: it may be a secret."""
+    lines = []
+    for one in error.errors(include_input=False, include_url=False, include_context=False):
+        name = str(one["loc"][0]) if one["loc"] else "settings"
+        lines.append(f"{name} ({PREFIX}{name.upper()}): {one['msg']}")
+    return "Wrong settings. " + "; ".join(lines)

@@ -1,0 +1,51 @@
+"""Rows as the doors show them."""
+
+from core.messages import Approvers
+from core.tables.consent import Approval
+from core.tables.talk import Conversation, Message
+from core.tables.work import ToolCall, Turn
+from core.views import (
+    ApprovalView,
+    ConversationView,
+    MessageView,
+    PreviewView,
+    ProblemView,
+    ToolCallView,
+    TurnView,
+)
+
+
+def conversation_view(row: Conversation) -> ConversationView:
+    """Show a conversation."""
+    return ConversationView.model_validate(row.model_dump(include=set(ConversationView.model_fields)))
+
+
+def message_view(row: Message) -> MessageView:
+    """Show a message."""
+    return MessageView.model_validate(row.model_dump(include=set(MessageView.model_fields)))
+
+
+def turn_view(row: Turn) -> TurnView:
+    """Show a turn, with its error as a problem."""
+    error = ProblemView(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
+    known = row.model_dump(include=set(TurnView.model_fields) - {"error"})
+    return TurnView.model_validate({**known, "error": error})
+
+
+def call_view(row: ToolCall, approval_id: str | None) -> ToolCallView:
+    """Show a tool call, with the approval it waited or waits for."""
+    known = row.model_dump(include=set(ToolCallView.model_fields) - {"approval_id"})
+    return ToolCallView.model_validate({**known, "approval_id": approval_id})
+
+
+def approval_view(row: Approval, decided_by_name: str | None) -> ApprovalView:
+    """Show an approval, with the name of who decided."""
+    known = row.model_dump(include=set(ApprovalView.model_fields))
+    return ApprovalView.model_validate(
+        {
+            **known,
+            "preview": PreviewView.model_validate(row.preview),
+            "approvers": Approvers.model_validate(row.approvers),
+            "decided_by_name": decided_by_name,
+        }
+    )

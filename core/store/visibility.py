@@ -1,0 +1,34 @@
+"""Who sees what: the one filter that every query for a person goes through."""
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+
+from core.permissions import Principal
+from core.tables.consent import Approval
+from core.tables.talk import Conversation, Participant
+
+
+def takes_part(who: Principal, conversation_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether this person takes part in that conversation."""
+    return exists(
+        select(1).where(Participant.conversation_id == conversation_id, Participant.user_id == who.user_id)
+    )
+
+
+def sees_conversation(who: Principal) -> ColumnElement[bool]:
+    """Conversations of the person's workspace in which the person takes part."""
+    return and_(Conversation.workspace_id == who.workspace_id, takes_part(who, Conversation.id))
+
+
+def may_decide(who: Principal) -> ColumnElement[bool]:
+    """Approvals of the workspace that the person's role, or having asked, lets them decide."""
+    by_role = Approval.approvers["roles"].as_string().contains(f'"{who.role}"')
+    as_requester = and_(Approval.approvers["requester"].as_boolean(), Approval.requester_id == who.user_id)
+    return and_(Approval.workspace_id == who.workspace_id, or_(by_role, as_requester))
+
+
+def sees_approval(who: Principal) -> ColumnElement[bool]:
+    """Approvals that the person may decide, or of a conversation in which the person takes part."""
+    of_mine = and_(Approval.workspace_id == who.workspace_id, takes_part(who, Approval.conversation_id))
+    return or_(of_mine, may_decide(who))
+
+
