@@ -1,5 +1,7 @@
 """A contract for import-linter: one package may import only the named modules of another."""
 
+from typing import cast
+
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
@@ -13,12 +15,13 @@ class OnlyContract(Contract):
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002 - import-linter's signature
         """Collect the forbidden arrows."""
-        importers = {str(self.importer)} | graph.find_descendants(str(self.importer))
+        importer, imported = str(self.importer), str(self.imported)
+        allowed = {str(name) for name in cast("set[str]", self.allowed)}
         strays = sorted(
             (source, target)
-            for source in importers
+            for source in {importer, *graph.find_descendants(importer)}
             for target in graph.find_modules_directly_imported_by(source)
-            if target.split(".")[0] == self.imported and target not in self.allowed
+            if target.split(".")[0] == imported and target not in allowed
         )
         return ContractCheck(kept=not strays, metadata={"strays": strays})
 

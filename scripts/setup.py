@@ -74,7 +74,15 @@ def find_uv() -> Path:
         if candidate and uv_version(Path(candidate)) >= OLDEST_UV:
             return Path(candidate)
     remedy = "Check that a Python package index can be reached (pip's own settings are used), or install uv yourself."
-    pip_install = ("-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", ROOT / "lock" / "uv.txt")
+    pip_install = (
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--requirement",
+        str(ROOT / "lock" / "uv.txt"),
+    )
     try:
         run(sys.executable, "-m", "venv", "--clear", HOME / "boot", remedy=remedy)
         run(HOME / "boot" / "bin" / "python", *pip_install, remedy=remedy)
