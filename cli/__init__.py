@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: `assent up`, and a client of a running server."""

@@ -71,7 +71,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Port = Field(8080, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="The address that people use, for links and the origin check.")
-    allow_network: bool = Field(False, description="Listen on an address that other machines reach; put TLS in front.")
+    allow_network: bool = Field(
+        default=False, description="Listen on an address that other machines reach; put TLS in front."
+    )
     cors_origins: Origins = Field((), description="Other origins whose pages may call the API, separated by commas.")
 
     # Temporal
@@ -79,13 +81,13 @@ class Settings(BaseSettings):
         None, description="`HOST:PORT` of a Temporal server; without it `assent up` runs one as its child."
     )
     temporal_namespace: str = Field("default", description="Temporal namespace.")
-    temporal_tls: bool = Field(False, description="Connect to Temporal by TLS.")
+    temporal_tls: bool = Field(default=False, description="Connect to Temporal by TLS.")
     temporal_api_key: SecretStr | None = Field(None, description="API key of the Temporal server.")
     temporal_ui_port: Port | None = Field(
         None, description="Port of the child's web UI; without it a free one, kept for later starts."
     )
     history_retention_hours: Count = Field(72, description="Hours that the child keeps closed workflows (at least 1).")
-    encrypt_history: bool = Field(True, description="Encrypt what travels through Temporal with the key ring.")
+    encrypt_history: bool = Field(default=True, description="Encrypt what travels through Temporal with the key ring.")
 
     # The model
     model_base_url: str | None = Field(None, description="Base URL of an OpenAI-compatible endpoint.")

@@ -1,1 +1,1 @@
-"""Commands that run the product: up, api, worker, migrate."""
+"""The roles of the server: up, api, worker, migrate."""
