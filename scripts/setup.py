@@ -119,7 +119,7 @@ def install_packages(uv: Path, groups: list[str]) -> str:
     """Make the environment hold exactly what the locks of these groups name; a broken one is made anew once."""
     locks = [ROOT / "lock" / f"{group}.txt" for group in groups]
     remedy = "Check that a Python package index can be reached; UV_DEFAULT_INDEX or PIP_INDEX_URL may name one."
-    sync = (uv, "pip", "sync", "--require-hashes", "--python", VENV / "bin" / "python", *locks)
+    sync: list[str | Path] = [uv, "pip", "sync", "--require-hashes", "--python", VENV / "bin" / "python", *locks]
     try:
         make_venv(uv)
         run(*sync, remedy=remedy)
