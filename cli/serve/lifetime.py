@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from cli.exit import end
 
@@ -16,11 +17,19 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Lifetime:
     """`stop` is set by the first SIGINT or SIGTERM; the second ends the process at once."""
 
-    def __init__(self, body: "asyncio.Task[None]") -> None:
-        """Watch over the task that does everything."""
+    def __init__(self, body: "Callable[[Lifetime], Coroutine[Any, Any, None]]") -> None:
+        """Start the body; it watches `stop` once it has set `serving`, and is cancelled by a signal before that."""
         self.stop = asyncio.Event()
         self.serving = False
-        self._body = body
+        self._body = asyncio.create_task(body(self))
+
+    async def end(self) -> None:
+        """Wait for the end of the body; raises what it raises."""
+        try:
+            await self._body
+        except asyncio.CancelledError:
+            if not self.stop.is_set():
+                raise
 
     def signalled(self, number: int) -> None:
         """Hear a signal: the first asks, the second forces."""
@@ -32,22 +41,11 @@ class Lifetime:
             self._body.cancel()
 
 
-async def live(body: Callable[[Lifetime], Awaitable[None]]) -> None:
-    """Run `body` to its end; it watches `Lifetime.stop` once it has set `serving`, and is cancelled before that."""
-    begin: asyncio.Future[Lifetime] = asyncio.get_running_loop().create_future()
-
-    async def run() -> None:
-        await body(await begin)
-
-    task = asyncio.create_task(run())
-    lifetime = Lifetime(task)
+async def live(body: Callable[[Lifetime], Coroutine[Any, Any, None]]) -> None:
+    """Run `body` to its end, which a signal brings about."""
+    lifetime = Lifetime(body)
     _listen(lifetime)
-    begin.set_result(lifetime)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not lifetime.stop.is_set():
-            raise
+    await lifetime.end()
 
 
 def _listen(lifetime: Lifetime) -> None:

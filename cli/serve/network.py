@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from typing import Any
 
 from cli.exit import InUse
 from core.errors import Misconfigured
@@ -57,10 +58,10 @@ def near_address(taken: socket.socket) -> str:
     return web_address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), taken)  # noqa: S104  it is compared with
 
 
-def _resolve(host: str, port: int) -> tuple[int, int, int, str, tuple[str | int, ...]]:
+def _resolve(host: str, port: int) -> tuple[int, int, int, str, Any]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         message = f"{host} is not an address of this machine: {error.strerror}"
         raise Misconfigured(message) from error
-    return sorted(found, key=lambda one: one[0] != socket.AF_INET)[0]
+    return min(found, key=lambda one: one[0] != socket.AF_INET)
