@@ -54,13 +54,12 @@ class Round(SQLModel, table=True):
 
 
 class Partial(SQLModel, table=True):
-    """The text that a running model call has given so far, from `base` on; may lag by half a second."""
+    """The text of the answer that a running turn has given so far; may lag by half a second."""
 
     __tablename__ = "partials"
 
     turn_id: str = Field(primary_key=True)
     attempt: int
-    base: int
     text: str
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -1,0 +1,197 @@
+"""Approvals in SQL: requested with their call, opened once their workflow waits, closed, consumed once."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql import Select
+
+from core.clock import now
+from core.errors import NotFound
+from core.events import ApprovalClosed, ApprovalRequested, DurableEvent
+from core.messages import ApprovalInput, ApprovalOutcome, Approvers
+from core.permissions import Principal
+from core.store import calls, lease, streams
+from core.store.viewing import approval_view
+from core.store.visibility import sees_approval
+from core.store.work import Work
+from core.tables.consent import Approval, Decision
+from core.tables.people import Membership, User
+from core.values import ApprovalState, CallState, TurnState
+from core.views import ApprovalView
+
+_CALL_STATE = {
+    ApprovalState.REJECTED: CallState.REJECTED,
+    ApprovalState.EXPIRED: CallState.EXPIRED,
+    ApprovalState.WITHDRAWN: CallState.NOT_RUN,
+}
+_CLOSED = (ApprovalState.APPROVED, ApprovalState.REJECTED, ApprovalState.EXPIRED, ApprovalState.WITHDRAWN)
+
+
+async def page(
+    session: AsyncSession,
+    who: Principal,
+    *,
+    state: str | None,
+    conversation_id: str | None = None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[ApprovalView], str | None, int]:
+    """Give the approvals the person sees, newest first. `state`: `pending`, `decided` or None for both."""
+    statement = _seen_by(who).where(Approval.state.in_(_states(state)))
+    if conversation_id is not None:
+        statement = statement.where(Approval.conversation_id == conversation_id)
+    total = (await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one()
+    if cursor is not None:
+        at = await session.get(Approval, cursor)
+        if at is not None:
+            statement = statement.where(
+                (Approval.created_at < at.created_at) | ((Approval.created_at == at.created_at) & (Approval.id < at.id))
+            )
+    statement = statement.order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit + 1)
+    rows = (await session.execute(statement)).all()
+    following = rows[limit - 1][0].id if len(rows) > limit else None
+    return [approval_view(row, name) for row, name in rows[:limit]], following, total
+
+
+def _states(state: str | None) -> tuple[ApprovalState, ...]:
+    if state == "pending":
+        return (ApprovalState.PENDING,)
+    return _CLOSED if state == "decided" else (ApprovalState.PENDING, *_CLOSED)
+
+
+def _seen_by(who: Principal) -> Select[tuple[Approval, str | None]]:
+    return (
+        select(Approval, User.name)
+        .outerjoin(User, User.id == Approval.decided_by)
+        .where(sees_approval(who), Approval.state != ApprovalState.REQUESTED)
+    )
+
+
+async def one(session: AsyncSession, who: Principal, approval_id: str) -> ApprovalView:
+    """Give one approval that the person sees; raises NotFound."""
+    row = (await session.execute(_seen_by(who).where(Approval.id == approval_id))).one_or_none()
+    if row is None:
+        message = "There is no such approval."
+        raise NotFound(message)
+    return approval_view(row[0], row[1])
+
+
+async def open_of_turn(session: AsyncSession, turn_id: str) -> list[Approval]:
+    """Give a turn's undecided approvals."""
+    open_states = (ApprovalState.REQUESTED, ApprovalState.PENDING)
+    statement = select(Approval).where(Approval.turn_id == turn_id, Approval.state.in_(open_states))
+    return list((await session.execute(statement)).scalars())
+
+
+def as_input(row: Approval) -> ApprovalInput:
+    """Give what starts the approval's workflow."""
+    return ApprovalInput(
+        approval_id=row.id,
+        requester_id=row.requester_id,
+        approvers=Approvers.model_validate(row.approvers),
+        digest=row.digest,
+        expires_at=row.expires_at,
+    )
+
+
+async def show(work: Work, approval_id: str) -> Approval | None:
+    """Make a requested approval pending, and tell its conversation and everyone who may decide.
+
+    Returns the row when this call showed it or an earlier one did, None when its turn is over.
+    """
+    approval = await _locked(work.session, approval_id)
+    if approval.state != ApprovalState.REQUESTED:
+        return approval
+    _, turn = await lease.lock_turn(work.session, approval.turn_id)
+    if TurnState(turn.state).is_terminal:
+        return None
+    approval.state, approval.opened_at = ApprovalState.PENDING, now()
+    await work.session.flush()
+    await _tell(work, approval, ApprovalRequested(approval=approval_view(approval, None)))
+    return approval
+
+
+async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
+    """Store an outcome and tell everyone; what was not approved settles its call. None: it was stored before."""
+    approval = await _locked(work.session, outcome.approval_id)
+    if not ApprovalState(approval.state).is_open:
+        return None
+    shown = approval.state == ApprovalState.PENDING
+    approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
+    decision = await session_decision(work.session, outcome.decision_id)
+    approval.comment = decision.comment if decision else None
+    await work.session.flush()
+    name = await _name_of(work.session, outcome.user_id)
+    if shown:
+        await _tell(work, approval, ApprovalClosed(approval=approval_view(approval, name)))
+    refused = _CALL_STATE.get(outcome.state)
+    if refused is not None:
+        call = await calls.load(work.session, approval.tool_call_id, lock=True)
+        await calls.settle(work, call, refused, detail=_sentence(approval, name))
+    return approval
+
+
+def _sentence(approval: Approval, name: str | None) -> str:
+    if approval.state == ApprovalState.REJECTED:
+        reason = f": {approval.comment}" if approval.comment else ", without a reason"
+        return f"{name or 'Somebody'} rejected it{reason}"
+    if approval.state == ApprovalState.EXPIRED:
+        return "Nobody decided in time; that is a refusal"
+    return "The turn was stopped before anybody decided"
+
+
+async def session_decision(session: AsyncSession, decision_id: str | None) -> Decision | None:
+    """Read the decision an outcome came from."""
+    return None if decision_id is None else await session.get(Decision, decision_id)
+
+
+async def consume(session: AsyncSession, approval_id: str) -> bool:
+    """Use up an approved approval; False when it is not approved or was used before."""
+    statement = (
+        update(Approval)
+        .where(
+            Approval.id == approval_id, Approval.state == ApprovalState.APPROVED, Approval.consumed_at.is_(None)
+        )
+        .values(consumed_at=now())
+        .returning(Approval.id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def _locked(session: AsyncSession, approval_id: str) -> Approval:
+    found = await session.get(Approval, approval_id)
+    if found is None:
+        message = "There is no such approval."
+        raise NotFound(message)
+    await lease.lock_conversation(session, found.conversation_id)
+    statement = (
+        select(Approval)
+        .where(Approval.id == approval_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(statement)).scalar_one()
+
+
+async def _name_of(session: AsyncSession, user_id: str | None) -> str | None:
+    user = await session.get(User, user_id) if user_id else None
+    return user.name if user else None
+
+
+async def _tell(work: Work, approval: Approval, event: DurableEvent) -> None:
+    await streams.append(work, approval.conversation_id, event)
+    for membership_id in await _inboxes(work.session, approval):
+        await streams.notify(work, membership_id, event)
+
+
+async def _inboxes(session: AsyncSession, approval: Approval) -> list[str]:
+    approvers = Approvers.model_validate(approval.approvers)
+    entitled = Membership.role.in_(approvers.roles)
+    if approvers.requester:
+        entitled = entitled | (Membership.user_id == approval.requester_id)
+    statement = (
+        select(Membership.id)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.workspace_id == approval.workspace_id, entitled, User.disabled_at.is_(None))
+        .order_by(Membership.id)
+    )
+    return list((await session.execute(statement)).scalars())

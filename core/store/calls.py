@@ -1,0 +1,118 @@
+"""Tool calls in SQL: planned with their round, begun by one intent, settled by one outcome."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import now
+from core.errors import NotFound
+from core.events import DurableEvent, ToolFailed, ToolFinished, ToolStarted, ToolUnknown
+from core.permissions import Principal
+from core.store import streams
+from core.store.viewing import call_view
+from core.store.visibility import sees_conversation
+from core.store.work import Work
+from core.tables.consent import Approval
+from core.tables.talk import Conversation
+from core.tables.work import Intent, ToolCall
+from core.values import CallState
+from core.views import ToolCallView
+
+_SETTLED_EVENT = {CallState.DONE: ToolFinished, CallState.UNKNOWN: ToolUnknown}
+
+
+async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> list[ToolCallView]:
+    """Give a turn's tool calls in their order, if the person sees the turn (else none)."""
+    return await _views(session, who, ToolCall.turn_id == turn_id, limit=1000)
+
+
+async def of_conversation(
+    session: AsyncSession, who: Principal, conversation_id: str, limit: int
+) -> list[ToolCallView]:
+    """Give a conversation's newest tool calls, oldest first."""
+    return await _views(session, who, ToolCall.conversation_id == conversation_id, limit=limit)
+
+
+async def _views(session: AsyncSession, who: Principal, which: Any, limit: int) -> list[ToolCallView]:
+    statement = (
+        select(ToolCall, Approval.id)
+        .join(Conversation, Conversation.id == ToolCall.conversation_id)
+        .outerjoin(Approval, Approval.tool_call_id == ToolCall.id)
+        .where(which, sees_conversation(who), Conversation.deleted_at.is_(None))
+        .order_by(ToolCall.created_at.desc(), ToolCall.round.desc(), ToolCall.place.desc())
+        .limit(limit)
+    )
+    rows = (await session.execute(statement)).all()
+    return [call_view(call, approval_id) for call, approval_id in reversed(rows)]
+
+
+async def load(session: AsyncSession, tool_call_id: str, *, lock: bool = False) -> ToolCall:
+    """Read one tool call, for a worker; raises NotFound."""
+    statement = select(ToolCall).where(ToolCall.id == tool_call_id).execution_options(populate_existing=True)
+    if lock:
+        statement = statement.with_for_update()
+    call = (await session.execute(statement)).scalar_one_or_none()
+    if call is None:
+        message = "There is no such tool call."
+        raise NotFound(message)
+    return call
+
+
+async def approval_of(session: AsyncSession, tool_call_id: str) -> Approval | None:
+    """Read the approval that a tool call waited for."""
+    statement = select(Approval).where(Approval.tool_call_id == tool_call_id)
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def intent_of(session: AsyncSession, tool_call_id: str) -> Intent | None:
+    """Read the intent of a tool call: None means that nothing was sent."""
+    return await session.get(Intent, tool_call_id, populate_existing=True)
+
+
+async def begin(work: Work, call: ToolCall, approval_id: str | None, idempotency_key: str) -> None:
+    """Insert the unique intent: only who does may send."""
+    at = now()
+    work.session.add(
+        Intent(tool_call_id=call.id, approval_id=approval_id, idempotency_key=idempotency_key, created_at=at)
+    )
+    call.state, call.started_at = CallState.RUNNING, at
+    await work.session.flush()
+    await streams.append(work, call.conversation_id, ToolStarted(call=call_view(call, approval_id)))
+
+
+async def settle(
+    work: Work,
+    call: ToolCall,
+    state: CallState,
+    *,
+    result: dict[str, Any] | None = None,
+    detail: str | None = None,
+    settled_by: str | None = None,
+) -> None:
+    """Write what became of a call, with its event; the intent, if there is one, gets its outcome."""
+    at = now()
+    call.state, call.result, call.detail, call.ended_at = state, result, detail, at
+    intent = await intent_of(work.session, call.id)
+    if intent is not None and state is not CallState.UNKNOWN:
+        intent.outcome, intent.settled_at, intent.settled_by = state, at, settled_by
+    approval = await approval_of(work.session, call.id)
+    await work.session.flush()
+    event = _settled(call_view(call, approval.id if approval else None), state)
+    await streams.append(work, call.conversation_id, event)
+
+
+def _settled(view: ToolCallView, state: CallState) -> DurableEvent:
+    return _SETTLED_EVENT.get(state, ToolFailed)(call=view)
+
+
+async def executed_in(session: AsyncSession, turn_ids: list[str]) -> list[ToolCall]:
+    """Give the calls of these turns that were sent: a retry must not repeat them unasked."""
+    statement = (
+        select(ToolCall)
+        .join(Intent, Intent.tool_call_id == ToolCall.id)
+        .where(ToolCall.turn_id.in_(turn_ids))
+    )
+    return list((await session.execute(statement)).scalars())
+
+

@@ -1,0 +1,63 @@
+"""Typed stubs of the activities: names and values, no bodies. `workers` implements them; a test holds the two together."""
+
+from typing import NoReturn
+
+from temporalio import activity
+
+from core.messages import (
+    Acted,
+    ActInput,
+    ApprovalOutcome,
+    LeaseAnswer,
+    ThinkInput,
+    Thought,
+    TurnEnding,
+    TurnStep,
+)
+
+
+def _elsewhere() -> NoReturn:
+    message = "activities run in workers"
+    raise AssertionError(message)
+
+
+@activity.defn(name="think")
+async def think(step: ThinkInput) -> Thought:  # noqa: ARG001
+    """Make one model call and commit its answer: the reply, or the round with its planned tool calls."""
+    _elsewhere()
+
+
+@activity.defn(name="act")
+async def act(step: ActInput) -> Acted:  # noqa: ARG001
+    """Make one tool call through the gate and record what became of it."""
+    _elsewhere()
+
+
+@activity.defn(name="park_turn")
+async def park_turn(step: TurnStep) -> None:  # noqa: ARG001
+    """Give the conversation back while only people's decisions are missing."""
+    _elsewhere()
+
+
+@activity.defn(name="resume_turn")
+async def resume_turn(step: TurnStep) -> LeaseAnswer:  # noqa: ARG001
+    """Take the conversation again, or say that a signal will tell when."""
+    _elsewhere()
+
+
+@activity.defn(name="end_turn")
+async def end_turn(step: TurnEnding) -> None:  # noqa: ARG001
+    """End a turn that could not answer."""
+    _elsewhere()
+
+
+@activity.defn(name="open_approval")
+async def open_approval(approval_id: str) -> bool:  # noqa: ARG001
+    """Show a request to everyone who may decide, once its workflow waits durably; False when its turn is over."""
+    _elsewhere()
+
+
+@activity.defn(name="close_approval")
+async def close_approval(outcome: ApprovalOutcome) -> None:  # noqa: ARG001
+    """Store what an approval came to and tell everyone who was asked."""
+    _elsewhere()

@@ -1,0 +1,129 @@
+"""How others start, signal and ask these workflows: each call may be made twice, and says what became of it."""
+
+from collections.abc import Sequence
+
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from core.errors import Unavailable
+from core.messages import ApprovalOutcome, DecisionMade, LeaseGranted, TurnInput, Withdrawal
+from workflows import policies
+from workflows.approval import Approval
+from workflows.chat_turn import ChatTurn
+
+
+class Refused(Exception):  # noqa: N818 - a verdict, not a fault
+    """The approval's validator said no; `code` is its reason."""
+
+    def __init__(self, code: str) -> None:
+        """Keep the reason."""
+        super().__init__(code)
+        self.code = code
+
+
+def turn_workflow_id(turn_id: str) -> str:
+    """Name the workflow of a turn."""
+    return f"turn-{turn_id}"
+
+
+def approval_workflow_id(approval_id: str) -> str:
+    """Name the workflow of an approval."""
+    return f"approval-{approval_id}"
+
+
+class Workflows:
+    """The workflows as others see them, through one client. `prefix` is put before each queue's name."""
+
+    def __init__(self, client: Client, prefix: str = "") -> None:
+        """Keep the client."""
+        self.client = client
+        self.prefix = prefix
+
+    async def start_turn(self, turn: TurnInput) -> None:
+        """Start a turn's workflow; that it runs or ran already is fine. Raises Unavailable."""
+        try:
+            await self.client.start_workflow(
+                ChatTurn.run,
+                turn,
+                id=turn_workflow_id(turn.turn_id),
+                task_queue=self.prefix + policies.TURNS_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                request_eager_start=True,
+                rpc_timeout=policies.START_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _unavailable() from error
+
+    async def grant_lease(self, turn_id: str, epoch: int) -> None:
+        """Tell a parked turn that the conversation is its own again; a closed one needs no telling."""
+        handle = self.client.get_workflow_handle_for(ChatTurn.run, turn_workflow_id(turn_id))
+        try:
+            await handle.signal(ChatTurn.lease_granted, LeaseGranted(epoch=epoch), rpc_timeout=policies.START_TIMEOUT)
+        except RPCError as error:
+            _pass_when_closed(error)
+
+    async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> None:
+        """Tell a stopped turn, and withdraw its open approvals."""
+        handle = self.client.get_workflow_handle_for(ChatTurn.run, turn_workflow_id(turn_id))
+        try:
+            await handle.signal(ChatTurn.stop, rpc_timeout=policies.START_TIMEOUT)
+        except RPCError as error:
+            _pass_when_closed(error)
+        for approval_id in approval_ids:
+            await self._withdraw(approval_id, turn_id, user_id)
+
+    async def _withdraw(self, approval_id: str, turn_id: str, user_id: str) -> None:
+        handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
+        try:
+            await handle.execute_update(
+                Approval.withdraw,
+                Withdrawal(user_id=user_id),
+                id=f"stop-{turn_id}",
+                rpc_timeout=policies.UPDATE_TIMEOUT,
+            )
+        except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise _unavailable() from error
+        except RPCError as error:
+            _pass_when_closed(error)
+
+    async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> ApprovalOutcome | None:
+        """Send a decision; None when the workflow is closed (SQL knows the outcome). Raises Refused, Unavailable."""
+        handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
+        try:
+            return await handle.execute_update(
+                Approval.decide, decision, id=update_id, rpc_timeout=policies.UPDATE_TIMEOUT
+            )
+        except WorkflowUpdateFailedError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.type:
+                raise Refused(error.cause.type) from error
+            raise _unavailable() from error
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise _unavailable() from error
+        except RPCError as error:
+            _pass_when_closed(error)
+            return None
+
+    async def is_closed(self, workflow_id: str) -> bool:
+        """Whether Temporal says that the workflow is closed, or knows none. Raises Unavailable."""
+        try:
+            description = await self.client.get_workflow_handle(workflow_id).describe(
+                rpc_timeout=policies.START_TIMEOUT
+            )
+        except RPCError as error:
+            _pass_when_closed(error)
+            return True
+        return description.close_time is not None
+
+
+def _pass_when_closed(error: RPCError) -> None:
+    if error.status is not RPCStatusCode.NOT_FOUND:
+        raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The workflow engine does not answer just now. Nothing is lost; it goes on by itself.")

@@ -1,0 +1,42 @@
+"""Every time-out and retry of the workflows, in one place; seconds unless named otherwise."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=3)
+HEARTBEAT_THROTTLE = timedelta(seconds=0.8)
+STICKY_TIMEOUT = timedelta(seconds=1)
+GRACEFUL_SHUTDOWN = timedelta(seconds=6)
+
+MODEL_CALL_TIMEOUT = timedelta(seconds=150)
+MODEL_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=20),
+    maximum_attempts=8,
+)
+
+TOOL_CALL_MARGIN = timedelta(seconds=10)
+TOOL_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=20),
+)
+
+STEP_TIMEOUT = timedelta(seconds=10)
+STEP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.2), maximum_interval=timedelta(seconds=5))
+
+START_TIMEOUT = timedelta(seconds=8)
+UPDATE_TIMEOUT = timedelta(seconds=8)
+
+TURNS_QUEUE = "turns"
+STEPS_QUEUE = "steps"
+MODELS_QUEUE = "models"
+ACTIONS_QUEUE = "actions"
+
+
+def sibling_queue(name: str) -> str:
+    """Name the queue beside the one that this workflow runs on: a prefix (one for each test, say) is kept."""
+    return workflow.info().task_queue.removesuffix(TURNS_QUEUE) + name
