@@ -14,7 +14,7 @@ STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", (str(BIN / "ruff"), "check", "--quiet", ".")),
     ("ruff format", (str(BIN / "ruff"), "format", "--quiet", "--check", ".")),
     ("mypy", (str(BIN / "mypy"), "--no-error-summary")),
-    ("import-linter", (str(BIN / "lint-imports"), "--no-logo")),
+    ("import-linter", (str(BIN / "lint-imports"), "--no-logo", "--cache-dir", ".assent/arrows")),
     *((f"generated: {name}", (PYTHON, "-m", f"scripts.{name}", "--check")) for name in GENERATORS),
 )
 LOCKS = ("locks", (PYTHON, "-m", "scripts.lock", "--check"))
