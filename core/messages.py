@@ -12,8 +12,8 @@ class TurnInput(Value):
     turn_id: Id
     conversation_id: Id
     lease_epoch: int
-    max_rounds: int = 8
-    limit_seconds: float = 900.0
+    max_rounds: int
+    limit_seconds: float
 
 
 class LeaseGranted(Value):

@@ -8,19 +8,13 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from core.errors import Unavailable
-from core.messages import ApprovalOutcome, DecisionMade, LeaseGranted, TurnInput, Withdrawal
+from core.messages import DecisionMade, LeaseGranted, TurnInput, Withdrawal
 from workflows import policies
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
 
-
-class Refused(Exception):  # noqa: N818 - a verdict, not a fault
-    """The approval's validator said no; `code` is its reason."""
-
-    def __init__(self, code: str) -> None:
-        """Keep the reason."""
-        super().__init__(code)
-        self.code = code
+ACCEPTED = "accepted"
+CLOSED = "closed"
 
 
 def turn_workflow_id(turn_id: str) -> str:
@@ -36,13 +30,22 @@ def approval_workflow_id(approval_id: str) -> str:
 class Workflows:
     """The workflows as others see them, through one client. `prefix` is put before each queue's name."""
 
-    def __init__(self, client: Client, prefix: str = "") -> None:
-        """Keep the client."""
+    def __init__(self, client: Client, *, prefix: str = "", max_rounds: int = 8, limit_seconds: float = 900) -> None:
+        """Keep the client, and how much a turn may do."""
         self.client = client
         self.prefix = prefix
+        self._max_rounds = max_rounds
+        self._limit_seconds = limit_seconds
 
-    async def start_turn(self, turn: TurnInput) -> None:
+    async def start_turn(self, turn_id: str, conversation_id: str, lease_epoch: int) -> None:
         """Start a turn's workflow; that it runs or ran already is fine. Raises Unavailable."""
+        turn = TurnInput(
+            turn_id=turn_id,
+            conversation_id=conversation_id,
+            lease_epoch=lease_epoch,
+            max_rounds=self._max_rounds,
+            limit_seconds=self._limit_seconds,
+        )
         try:
             await self.client.start_workflow(
                 ChatTurn.run,
@@ -91,22 +94,21 @@ class Workflows:
         except RPCError as error:
             _pass_when_closed(error)
 
-    async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> ApprovalOutcome | None:
-        """Send a decision; None when the workflow is closed (SQL knows the outcome). Raises Refused, Unavailable."""
+    async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> str:
+        """Send a decision; answers ACCEPTED, CLOSED (SQL knows the outcome) or the code of a refusal. Raises Unavailable."""
         handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
         try:
-            return await handle.execute_update(
-                Approval.decide, decision, id=update_id, rpc_timeout=policies.UPDATE_TIMEOUT
-            )
+            await handle.execute_update(Approval.decide, decision, id=update_id, rpc_timeout=policies.UPDATE_TIMEOUT)
         except WorkflowUpdateFailedError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type:
-                raise Refused(error.cause.type) from error
+                return error.cause.type
             raise _unavailable() from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise _unavailable() from error
         except RPCError as error:
             _pass_when_closed(error)
-            return None
+            return CLOSED
+        return ACCEPTED
 
     async def is_closed(self, workflow_id: str) -> bool:
         """Whether Temporal says that the workflow is closed, or knows none. Raises Unavailable."""

@@ -117,7 +117,8 @@ async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
         return None
     shown = approval.state == ApprovalState.PENDING
     approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
-    decision = await session_decision(work.session, outcome.decision_id)
+    approval.decision_id = outcome.decision_id
+    decision = await _decision(work.session, outcome.decision_id)
     approval.comment = decision.comment if decision else None
     await work.session.flush()
     name = await _name_of(work.session, outcome.user_id)
@@ -139,8 +140,7 @@ def _sentence(approval: Approval, name: str | None) -> str:
     return "The turn was stopped before anybody decided"
 
 
-async def session_decision(session: AsyncSession, decision_id: str | None) -> Decision | None:
-    """Read the decision an outcome came from."""
+async def _decision(session: AsyncSession, decision_id: str | None) -> Decision | None:
     return None if decision_id is None else await session.get(Decision, decision_id)
 
 
@@ -148,9 +148,7 @@ async def consume(session: AsyncSession, approval_id: str) -> bool:
     """Use up an approved approval; False when it is not approved or was used before."""
     statement = (
         update(Approval)
-        .where(
-            Approval.id == approval_id, Approval.state == ApprovalState.APPROVED, Approval.consumed_at.is_(None)
-        )
+        .where(Approval.id == approval_id, Approval.state == ApprovalState.APPROVED, Approval.consumed_at.is_(None))
         .values(consumed_at=now())
         .returning(Approval.id)
     )
@@ -164,10 +162,7 @@ async def _locked(session: AsyncSession, approval_id: str) -> Approval:
         raise NotFound(message)
     await lease.lock_conversation(session, found.conversation_id)
     statement = (
-        select(Approval)
-        .where(Approval.id == approval_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        select(Approval).where(Approval.id == approval_id).with_for_update().execution_options(populate_existing=True)
     )
     return (await session.execute(statement)).scalar_one()
 

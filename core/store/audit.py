@@ -21,9 +21,7 @@ class AuditTrail:
         """Take the ring that signs."""
         self._ring = ring
 
-    async def record(
-        self, work: Work, workspace_id: str, actor: str, kind: str, subject: str, **body: Any
-    ) -> None:
+    async def record(self, work: Work, workspace_id: str, actor: str, kind: str, subject: str, **body: Any) -> None:
         """Add one row in this transaction. Call it last: it locks the chain's head. `body`: ids, hashes, verdicts."""
         head = await self._head(work.session, workspace_id)
         key_id, key = self._ring.active("audit")

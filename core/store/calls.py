@@ -108,11 +108,5 @@ def _settled(view: ToolCallView, state: CallState) -> DurableEvent:
 
 async def executed_in(session: AsyncSession, turn_ids: list[str]) -> list[ToolCall]:
     """Give the calls of these turns that were sent: a retry must not repeat them unasked."""
-    statement = (
-        select(ToolCall)
-        .join(Intent, Intent.tool_call_id == ToolCall.id)
-        .where(ToolCall.turn_id.in_(turn_ids))
-    )
+    statement = select(ToolCall).join(Intent, Intent.tool_call_id == ToolCall.id).where(ToolCall.turn_id.in_(turn_ids))
     return list((await session.execute(statement)).scalars())
-
-

@@ -6,10 +6,26 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
+from core.ids import new_id
+from core.messages import DecisionMade
+from core.permissions import Door, Principal
+from core.store.audit import AuditTrail
 from core.store.work import Work
-from core.tables.consent import Decision
+from core.tables.consent import Approval, Decision
+from core.values import ApprovalState, DecisionVerdict, Value
 
 RECEIVED, ACCEPTED, REFUSED = "received", "accepted", "refused"
+
+
+class Answer(Value):
+    """What a person answers, and through which door; `update_id` is the same for the same click."""
+
+    door: Door
+    approval_id: str
+    update_id: str
+    verdict: DecisionVerdict
+    digest: str
+    comment: str | None
 
 
 async def sent_before(session: AsyncSession, update_id: str) -> Decision | None:
@@ -18,16 +34,52 @@ async def sent_before(session: AsyncSession, update_id: str) -> Decision | None:
     return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def settle(work: Work, decision_id: str, refusal: str | None, detail: str | None = None) -> Decision | None:
-    """Store the verdict on a received decision; None when it was settled before."""
-    statement = select(Decision).where(Decision.id == decision_id, Decision.state == RECEIVED).with_for_update()
-    decision = (await work.session.execute(statement)).scalar_one_or_none()
-    if decision is None:
-        return None
-    decision.state = REFUSED if refusal else ACCEPTED
-    decision.refusal, decision.detail, decision.settled_at = refusal, detail, now()
+async def receive(work: Work, audit: AuditTrail, who: Principal, answer: Answer, refusal: str | None) -> Decision:
+    """Write a decision as received, or as refused at the door for this reason."""
+    row = Decision(id=new_id("dec"), user_id=who.user_id, role=who.role, created_at=now(), **answer.model_dump())
+    work.session.add(row)
     await work.session.flush()
+    facts = {"decision_id": row.id, "verdict": answer.verdict, "door": answer.door, "digest": answer.digest}
+    await audit.record(work, who.workspace_id, who.user_id, "decision.received", answer.approval_id, **facts)
+    if refusal is not None:
+        await settle(work, audit, row.id, refusal)
+    return row
+
+
+async def settle(work: Work, audit: AuditTrail, decision_id: str, refusal: str | None) -> Decision:
+    """Store the verdict on a received decision; one that is settled stays as it is."""
+    statement = (
+        select(Decision).where(Decision.id == decision_id).with_for_update().execution_options(populate_existing=True)
+    )
+    decision = (await work.session.execute(statement)).scalar_one()
+    if decision.state != RECEIVED:
+        return decision
+    decision.state = REFUSED if refusal else ACCEPTED
+    decision.refusal, decision.settled_at = refusal, now()
+    approval = await work.session.get_one(Approval, decision.approval_id)
+    kind = f"decision.{decision.state}"
+    facts = {"decision_id": decision.id, "verdict": decision.verdict, "refusal": refusal}
+    await audit.record(work, approval.workspace_id, decision.user_id, kind, approval.id, **facts)
     return decision
+
+
+async def refusal_when_closed(session: AsyncSession, decision: Decision) -> str | None:
+    """Judge a decision whose workflow is gone by what SQL keeps: None when the outcome came from this very decision."""
+    approval = await session.get_one(Approval, decision.approval_id, populate_existing=True)
+    if approval.decision_id == decision.id:
+        return None
+    return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
+
+
+def as_message(decision: Decision) -> DecisionMade:
+    """Give what the approval's workflow hears."""
+    return DecisionMade(
+        decision_id=decision.id,
+        user_id=decision.user_id,
+        role=decision.role,
+        verdict=DecisionVerdict(decision.verdict),
+        digest=decision.digest,
+    )
 
 
 async def left_behind(session: AsyncSession, older_than: timedelta, limit: int = 20) -> list[Decision]:

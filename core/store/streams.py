@@ -92,7 +92,9 @@ async def log_of(session: AsyncSession, stream_id: str) -> Log | None:
     return None if row is None else Log(epoch=row[0], last_seq=row[1])
 
 
-async def after(session: AsyncSession, stream_id: str, epoch: str, seq: int, limit: int = REPLAY_LIMIT) -> list[Envelope]:
+async def after(
+    session: AsyncSession, stream_id: str, epoch: str, seq: int, limit: int = REPLAY_LIMIT
+) -> list[Envelope]:
     """Give the stream's events after `seq`, oldest first, at most `limit`. The caller has checked who asks."""
     statement = (
         select(StoredEvent)

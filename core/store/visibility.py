@@ -9,9 +9,7 @@ from core.tables.talk import Conversation, Participant
 
 def takes_part(who: Principal, conversation_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether this person takes part in that conversation."""
-    return exists(
-        select(1).where(Participant.conversation_id == conversation_id, Participant.user_id == who.user_id)
-    )
+    return exists(select(1).where(Participant.conversation_id == conversation_id, Participant.user_id == who.user_id))
 
 
 def sees_conversation(who: Principal) -> ColumnElement[bool]:
@@ -30,5 +28,3 @@ def sees_approval(who: Principal) -> ColumnElement[bool]:
     """Approvals that the person may decide, or of a conversation in which the person takes part."""
     of_mine = and_(Approval.workspace_id == who.workspace_id, takes_part(who, Approval.conversation_id))
     return or_(of_mine, may_decide(who))
-
-

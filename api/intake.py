@@ -1,0 +1,233 @@
+"""The only two ways in, `submit_message` and `submit_decision`, and what people do to a turn: stop it, retry it.
+
+What is acknowledged is committed. Temporal is told afterwards; what a crash leaves untold, a relay in the workers tells.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Coroutine
+from typing import Literal
+
+import structlog
+
+from core.clock import now
+from core.errors import AlreadyDecided, AssentError, DigestMismatch, Expired, Invalid, NotAllowed, TooLarge, Unavailable
+from core.faults import crash_point
+from core.ids import Id
+from core.permissions import Door, Principal
+from core.rooms import Rooms
+from core.settings import Settings
+from core.store import approvals, decisions, outbox, submissions, turns
+from core.store.audit import AuditTrail
+from core.store.database import Database
+from core.store.decisions import Answer
+from core.store.work import change
+from core.tables.consent import Decision
+from core.tables.work import Turn
+from core.text import check_text
+from core.values import ApprovalState, DecisionVerdict, TurnState, Value
+from core.views import ApprovalView, TurnView
+from workflows.handles import ACCEPTED, CLOSED, Workflows
+
+_log = structlog.get_logger()
+_MAX_COMMENT = 2000
+
+
+class Accepted(Value):
+    """A message that is kept: its turn, and whether it had been sent before."""
+
+    message_id: Id
+    turn_id: Id
+    state: TurnState
+    duplicate: bool
+
+
+class Decided(Value):
+    """A decision that counts (`accepted`), or is kept and on its way (`received`)."""
+
+    state: Literal["accepted", "received"]
+    approval: ApprovalView
+
+
+class Intake:
+    """Takes in what people say and decide. One for each api process."""
+
+    def __init__(
+        self, database: Database, rooms: Rooms, workflows: Workflows, audit: AuditTrail, settings: Settings
+    ) -> None:
+        """Take what it writes to and whom it tells."""
+        self._database = database
+        self._rooms = rooms
+        self._workflows = workflows
+        self._audit = audit
+        self._settings = settings
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def submit_message(
+        self, who: Principal, door: Door, conversation_id: str, text: str, client_message_id: str
+    ) -> Accepted:
+        """Keep a message and begin, or queue, its turn. Raises Invalid, TooLarge, NotFound, NotAllowed."""
+        self._check(text)
+        async with change(self._database, self._rooms) as work:
+            turn, duplicate = await submissions.add_message(work, who, door, conversation_id, text, client_message_id)
+        return self._begin(turn, duplicate=duplicate)
+
+    async def retry_turn(self, who: Principal, door: Door, turn_id: str, client_message_id: str) -> Accepted:
+        """Answer the message of an ended turn again, as a new turn. Raises NotFound, Conflict."""
+        async with change(self._database, self._rooms) as work:
+            turn, duplicate = await submissions.add_retry(work, who, door, turn_id, client_message_id)
+        return self._begin(turn, duplicate=duplicate)
+
+    async def stop_turn(self, who: Principal, turn_id: str) -> TurnView:
+        """Stop a turn at once; what it had sent already is not undone. Stopping twice is stopping once."""
+        async with change(self._database, self._rooms) as work:
+            view, running = await turns.stop(work, who, turn_id)
+            open_ids = [row.id for row in await approvals.open_of_turn(work.session, turn_id)] if running else []
+            if running:
+                body = {"turn_id": turn_id, "approval_ids": open_ids, "user_id": who.user_id}
+                outbox.put(work, outbox.STOP_TURN, turn_id, body, delay=submissions.RELAY_GRACE)
+        if running:
+            self._tell(self._tell_stopped(turn_id, open_ids, who.user_id))
+        return view
+
+    async def submit_decision(
+        self,
+        who: Principal,
+        door: Door,
+        approval_id: str,
+        verdict: DecisionVerdict,
+        digest: str,
+        decision_id: str,
+        comment: str | None,
+    ) -> Decided:
+        """Keep a decision, then let the approval's workflow judge it.
+
+        Raises NotFound, NotAllowed, AlreadyDecided, Expired, DigestMismatch; refusals are stored and audited too.
+        """
+        answer = Answer(
+            door=door,
+            approval_id=approval_id,
+            update_id=_update_id(who, door, approval_id, decision_id),
+            verdict=verdict,
+            digest=digest,
+            comment=self._check_comment(comment),
+        )
+        decision = await self._receive(who, answer)
+        crash_point("decision.received")
+        if decision.state == decisions.RECEIVED:
+            decision = await self._judge(decision)
+        async with self._database.reading() as session:
+            view = await approvals.one(session, who, approval_id)
+        if decision.state == decisions.REFUSED:
+            raise _refusal(decision.refusal or "conflict", view)
+        return Decided(state="received" if decision.state == decisions.RECEIVED else "accepted", approval=view)
+
+    async def _receive(self, who: Principal, answer: Answer) -> Decision:
+        async with change(self._database, self._rooms) as work:
+            view = await approvals.one(work.session, who, answer.approval_id)
+            earlier = await decisions.sent_before(work.session, answer.update_id)
+            if earlier is not None:
+                return earlier
+            refusal = _refused_at_the_door(who, view, answer.digest)
+            return await decisions.receive(work, self._audit, who, answer, refusal)
+
+    async def _judge(self, decision: Decision) -> Decision:
+        try:
+            verdict = await self._workflows.decide(
+                decision.approval_id, decisions.as_message(decision), decision.update_id
+            )
+        except Unavailable:
+            return decision
+        async with change(self._database, self._rooms) as work:
+            refusal = None if verdict == ACCEPTED else verdict
+            if verdict == CLOSED:
+                refusal = await decisions.refusal_when_closed(work.session, decision)
+            return await decisions.settle(work, self._audit, decision.id, refusal)
+
+    def _begin(self, turn: Turn, *, duplicate: bool) -> Accepted:
+        crash_point("intake.committed")
+        if turn.state == TurnState.RUNNING and not duplicate:
+            self._tell(self._tell_started(turn))
+        return Accepted(message_id=turn.message_id, turn_id=turn.id, state=TurnState(turn.state), duplicate=duplicate)
+
+    async def _tell_started(self, turn: Turn) -> None:
+        await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch)
+
+    async def _tell_stopped(self, turn_id: str, approval_ids: list[str], user_id: str) -> None:
+        await self._workflows.stop_turn(turn_id, approval_ids, user_id)
+        async with self._database.writing() as session:
+            await outbox.remove(session, outbox.STOP_TURN, turn_id)
+
+    def _tell(self, telling: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(_quietly(telling))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def _check(self, text: str) -> None:
+        size = len(_valid(text).encode())
+        if size > self._settings.text_bytes:
+            detail = f"The text has {size} bytes; at most {self._settings.text_bytes} are taken."
+            raise TooLarge(detail)
+        if not text.strip():
+            detail = "The text is blank."
+            raise Invalid(detail)
+
+    def _check_comment(self, comment: str | None) -> str | None:
+        if comment is None or not _valid(comment).strip():
+            return None
+        if len(comment) > _MAX_COMMENT:
+            detail = f"A comment has at most {_MAX_COMMENT} characters."
+            raise Invalid(detail)
+        return comment
+
+    async def aclose(self) -> None:
+        """Wait for what is being told; the relay tells the rest."""
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=5)
+
+
+def _update_id(who: Principal, door: Door, approval_id: str, decision_id: str) -> str:
+    """Hash whose answer it is, so that nobody reads another's verdict by guessing an id."""
+    parts = "\x1f".join((who.user_id, door, approval_id, decision_id))
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _refused_at_the_door(who: Principal, approval: ApprovalView, digest: str) -> str | None:
+    if not approval.approvers.include(who.user_id, who.role, approval.requester_id):
+        return "not_allowed"
+    if approval.state != ApprovalState.PENDING:
+        return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
+    if digest != approval.digest:
+        return "digest_mismatch"
+    return "expired" if now() >= approval.expires_at else None
+
+
+def _refusal(code: str, approval: ApprovalView) -> AssentError:
+    facts = {"state": approval.state, "decided_by": approval.decided_by_name, "approval_id": approval.id}
+    if code == "not_allowed":
+        return NotAllowed("You may not decide this one.", **facts)
+    if code == "expired":
+        return Expired("The time to decide is over; that is a refusal.", **facts)
+    if code == "digest_mismatch":
+        return DigestMismatch("This is not what you were shown: look at it again, then decide.", **facts)
+    return AlreadyDecided(_who_decided(approval), **facts)
+
+
+def _who_decided(approval: ApprovalView) -> str:
+    if approval.decided_by_name is None:
+        return f"It is closed: {approval.state}."
+    return f"{approval.decided_by_name} decided before: {approval.state}."
+
+
+def _valid(text: str) -> str:
+    try:
+        return check_text(text)
+    except ValueError as error:
+        raise Invalid(f"{error}.".capitalize()) from error
+
+
+async def _quietly(telling: Coroutine[None, None, None]) -> None:
+    try:
+        await telling
+    except AssentError as error:
+        _log.warning("left to the relay", code=error.code)
