@@ -116,17 +116,14 @@ def make_venv(uv: Path) -> None:
 
 
 def install_packages(uv: Path, groups: list[str]) -> str:
-    """Make the environment hold exactly what the locks of these groups name; a broken one is made anew once."""
+    """Make the environment hold exactly what the locks of these groups name."""
     locks = [ROOT / "lock" / f"{group}.txt" for group in groups]
-    remedy = "Check that a Python package index can be reached; UV_DEFAULT_INDEX or PIP_INDEX_URL may name one."
-    sync: list[str | Path] = [uv, "pip", "sync", "--require-hashes", "--python", VENV / "bin" / "python", *locks]
-    try:
-        make_venv(uv)
-        run(*sync, remedy=remedy)
-    except SetupError:
-        shutil.rmtree(VENV, ignore_errors=True)
-        make_venv(uv)
-        run(*sync, remedy=remedy)
+    remedy = (
+        "Check that a Python package index can be reached; UV_DEFAULT_INDEX or PIP_INDEX_URL may name one.\n"
+        "  If it can, remove the folder .assent and try again."
+    )
+    make_venv(uv)
+    run(uv, "pip", "sync", "--require-hashes", "--python", VENV / "bin" / "python", *locks, remedy=remedy)
     return f"{len(list(VENV.glob('lib/python*/site-packages/*.dist-info')))} packages"
 
 
