@@ -14,7 +14,6 @@ from cli.serve.temporal_place import TemporalPlace
 from cli.serve.up import progress
 from core.errors import Misconfigured
 from core.keys import load_ring
-from core.migrations.runner import downgrade, upgrade
 from core.settings import Settings
 
 
@@ -36,6 +35,8 @@ def worker(settings: Settings, queues: set[str] | None) -> None:
 
 def migrate(settings: Settings, down: str | None) -> None:
     """Bring the database's schema up to date, or down to a revision."""
+    from core.migrations.runner import downgrade, upgrade
+
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if down is None:

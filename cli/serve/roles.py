@@ -48,7 +48,7 @@ async def open_ground(settings: Settings, ring: KeyRing, child: TemporalServer |
             tls=settings.temporal_tls,
             api_key=key.get_secret_value() if key else None,
         )
-        temporal: TemporalState = child if child else await stack.enter_async_context(_watched(client))
+        temporal: TemporalState = child if child is not None else await stack.enter_async_context(_watched(client))
         database = await stack.enter_async_context(open_database(settings.database_url))
         yield Ground(settings, ring, database, client, temporal, LocalRooms())
 

@@ -1,4 +1,4 @@
-"""What the Temporal child is started with; every value was measured, see docs/decisions."""
+"""What the Temporal child is started with; every value was measured."""
 
 import os
 from pathlib import Path

@@ -15,7 +15,6 @@ from cli.serve.ready import until_ready
 from cli.serve.roles import Ground, open_ground, run_api, run_until_stopped, run_workers
 from cli.serve.temporal_server import TemporalServer
 from core.keys import KeyRing, load_ring, setup_code
-from core.migrations.runner import upgrade
 from core.settings import Settings
 
 
@@ -70,6 +69,9 @@ def _child(settings: Settings) -> TemporalServer | None:
 
 
 def _prepare(database_url: str) -> None:
+    """Do what takes a second of CPU while Temporal starts."""
+    from core.migrations.runner import upgrade
+
     upgrade(database_url)
     import_module("api.app")
     import_module("workers.main")
