@@ -68,12 +68,11 @@ def environment() -> dict[str, str]:
 
 
 def find_uv() -> Path:
-    """Return a uv that is recent enough: the machine's, else one of our own by venv and pip, else by pip alone."""
-    ours = (HOME / "boot" / "bin" / "uv", HOME / "uv" / "bin" / "uv")
+    """Return a uv that is recent enough: the machine's, else one of our own, by pip or by a venv that brings pip."""
+    ours = (HOME / "uv" / "bin" / "uv", HOME / "boot" / "bin" / "uv")
     for candidate in (shutil.which("uv"), *ours):
         if candidate and uv_version(Path(candidate)) >= OLDEST_UV:
             return Path(candidate)
-    remedy = "Check that a Python package index can be reached (pip's own settings are used), or install uv yourself."
     pip_install = (
         "-m",
         "pip",
@@ -83,15 +82,17 @@ def find_uv() -> Path:
         "--requirement",
         str(ROOT / "lock" / "uv.txt"),
     )
+    remedy = (
+        "Check that a Python package index can be reached (pip's own settings are used), or install uv yourself.\n"
+        "  Debian's python3 needs `apt install python3-venv` besides."
+    )
     try:
+        run(sys.executable, *pip_install, "--upgrade", "--target", HOME / "uv", remedy=remedy)
+    except SetupError:
         run(sys.executable, "-m", "venv", "--clear", HOME / "boot", remedy=remedy)
         run(HOME / "boot" / "bin" / "python", *pip_install, remedy=remedy)
-        return ours[0]
-    except SetupError:
-        shutil.rmtree(HOME / "boot", ignore_errors=True)
-    remedy += " Debian's python3 needs `apt install python3-venv`."
-    run(sys.executable, *pip_install, "--upgrade", "--target", HOME / "uv", remedy=remedy)
-    return ours[1]
+        return ours[1]
+    return ours[0]
 
 
 def uv_version(uv: Path) -> tuple[int, ...]:
