@@ -83,7 +83,6 @@ class PlannedCall(Value):
 
     tool_call_id: Id
     verdict: CallVerdict
-    at_most_once: bool
     timeout_seconds: float
     approval: ApprovalInput | None = None
 

@@ -93,21 +93,21 @@ def as_input(row: Approval) -> ApprovalInput:
     )
 
 
-async def show(work: Work, approval_id: str) -> Approval | None:
+async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
     """Make a requested approval pending, and tell its conversation and everyone who may decide.
 
-    Returns the row when this call showed it or an earlier one did, None when its turn is over.
+    Returns the row, None when its turn is over; and whether this very call showed it.
     """
     approval = await _locked(work.session, approval_id)
     if approval.state != ApprovalState.REQUESTED:
-        return approval
+        return approval, False
     _, turn = await lease.lock_turn(work.session, approval.turn_id)
     if TurnState(turn.state).is_terminal:
-        return None
+        return None, False
     approval.state, approval.opened_at = ApprovalState.PENDING, now()
     await work.session.flush()
     await _tell(work, approval, ApprovalRequested(approval=approval_view(approval, None)))
-    return approval
+    return approval, True
 
 
 async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:

@@ -42,9 +42,9 @@ async def lock_turn(session: AsyncSession, turn_id: str) -> tuple[Conversation, 
     return conversation, (await session.execute(statement)).scalar_one()
 
 
-def check_held(conversation: Conversation, turn: Turn, epoch: int) -> None:
-    """Raise LeaseLost unless the turn runs and holds the conversation under this epoch."""
-    held = conversation.active_turn_id == turn.id and conversation.lease_epoch == epoch
+def check_held(active_turn_id: str | None, lease_epoch: int, turn: Turn, epoch: int) -> None:
+    """Raise LeaseLost unless the turn runs and holds its conversation under this epoch."""
+    held = active_turn_id == turn.id and lease_epoch == epoch
     if not held or turn.state != TurnState.RUNNING:
         message = "The conversation has gone on without this attempt."
         raise LeaseLost(message)

@@ -43,6 +43,11 @@ async def due(session: AsyncSession, limit: int = 50) -> list[Outbox]:
     return list((await session.execute(statement)).scalars())
 
 
+async def is_due(session: AsyncSession) -> bool:
+    """Whether anything is due; asks without a lock."""
+    return (await session.execute(select(Outbox.id).where(Outbox.due_at <= now()).limit(1))).first() is not None
+
+
 async def postpone(session: AsyncSession, row_id: str, attempts: int) -> datetime:
     """Try again later: after 2, 4, 8 ... 60 seconds; the time is returned."""
     at = now() + min(timedelta(seconds=2 ** min(attempts, 6)), _LONGEST_WAIT)

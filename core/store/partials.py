@@ -10,11 +10,15 @@ from core.permissions import Principal
 from core.store.visibility import sees_conversation
 from core.tables.talk import Conversation
 from core.tables.work import Partial, Turn
+from core.values import TurnState
 from core.views import PartialView
 
 
 async def keep(session: AsyncSession, turn_id: str, attempt: int, text: str) -> None:
-    """Store the whole text so far of this attempt; an older attempt's is replaced, a newer one's stays."""
+    """Store the whole text so far of this attempt; an older attempt's is replaced. Only a running turn has any."""
+    state = (await session.execute(select(Turn.state).where(Turn.id == turn_id))).scalar_one_or_none()
+    if state != TurnState.RUNNING:
+        return
     dialect = session.get_bind().dialect.name
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     values = {"turn_id": turn_id, "attempt": attempt, "text": text, "updated_at": now()}

@@ -53,7 +53,7 @@ async def _visible(session: AsyncSession, who: Principal, turn_id: str) -> Turn:
 async def restart(work: Work, turn_id: str, epoch: int, offset: int) -> int:
     """Begin the model call again after it was lost or failed; returns the new attempt. Raises LeaseLost."""
     conversation, turn = await lease.lock_turn(work.session, turn_id)
-    lease.check_held(conversation, turn, epoch)
+    lease.check_held(conversation.active_turn_id, conversation.lease_epoch, turn, epoch)
     turn.attempt += 1
     await work.session.flush()
     await streams.append(work, conversation.id, TurnRestarted(turn=turn_view(turn), offset=offset))

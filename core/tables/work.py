@@ -45,7 +45,6 @@ class Round(SQLModel, table=True):
     number: int = Field(primary_key=True)
     attempt: int
     text: str
-    calls: list[dict[str, Any]] = Field(sa_type=JsonColumn)
     model: str
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -77,7 +76,6 @@ class ToolCall(SQLModel, table=True):
     user_id: str
     round: int
     place: int
-    model_call_id: str
     action: str
     arguments: dict[str, Any] = Field(sa_type=JsonColumn)
     schema_digest: str

@@ -1,0 +1,15 @@
+"""Alembic's entry: runs the wanted revisions on the connection that the runner gives."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from core import tables
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+assert tables.work  # noqa: S101  # the tables are in the metadata because they are imported
+context.run_migrations()

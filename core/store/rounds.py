@@ -1,0 +1,131 @@
+"""Rounds in SQL: a model call's answer is stored once, with all that follows from it, in one commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import now
+from core.events import DurableEvent, ToolProposed, TurnFinished
+from core.ids import new_id
+from core.messages import PlannedCall
+from core.store import approvals, lease, messages, outbox, partials, streams, turns
+from core.store.viewing import call_view, turn_view
+from core.store.work import Work
+from core.tables.consent import Approval
+from core.tables.records import Usage
+from core.tables.work import Round, ToolCall, Turn
+from core.values import CallState, CallVerdict, TurnState, Value
+
+SEPARATOR = "\n\n"
+
+
+class Answer(Value):
+    """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far."""
+
+    turn_id: str
+    number: int
+    attempt: int
+    lease_epoch: int
+    text: str
+    said: str
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    started_at: datetime
+
+
+async def stored(session: AsyncSession, turn_id: str, number: int) -> Round | None:
+    """Give a round's stored answer, if it has been asked."""
+    return await session.get(Round, (turn_id, number))
+
+
+async def finish(work: Work, answer: Answer) -> None:
+    """Commit the answer that ends the turn: reply, events, usage, the lease handed on. Raises LeaseLost."""
+    conversation, turn = await lease.lock_turn(work.session, answer.turn_id)
+    _check(conversation.active_turn_id, conversation.lease_epoch, turn, answer)
+    _store(work, turn, answer)
+    turn.state, turn.ended_at = TurnState.FINISHED, now()
+    await partials.take(work.session, turn.id)
+    await outbox.remove(work.session, outbox.START_TURN, turn.id)
+    first = await streams.reserve(work, conversation.id, 2)
+    usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+    message = await messages.add_reply(work, turn, first, answer.said, model=answer.model, usage=usage)
+    streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
+    conversation.updated_at = conversation.last_activity_at = now()
+    await lease.give_up(work, conversation, turn)
+
+
+async def propose(work: Work, answer: Answer, planned: Sequence[tuple[ToolCall, Approval | None]]) -> None:
+    """Commit a round that asks for calls: each with its verdict and, where people are asked, its approval."""
+    conversation, turn = await lease.lock_turn(work.session, answer.turn_id)
+    _check(conversation.active_turn_id, conversation.lease_epoch, turn, answer)
+    _store(work, turn, answer)
+    turn.attempt += 1
+    if answer.said:
+        await partials.keep(work.session, turn.id, turn.attempt, answer.said)
+    await outbox.remove(work.session, outbox.START_TURN, turn.id)
+    work.session.add_all([call for call, _ in planned])
+    await work.session.flush()
+    work.session.add_all([approval for _, approval in planned if approval])
+    await work.session.flush()
+    events: list[DurableEvent] = [
+        ToolProposed(call=call_view(call, approval.id if approval else None)) for call, approval in planned
+    ]
+    await streams.append(work, conversation.id, *events)
+
+
+def _check(active_turn_id: str | None, lease_epoch: int, turn: Turn, answer: Answer) -> None:
+    lease.check_held(active_turn_id, lease_epoch, turn, answer.lease_epoch)
+    turns.check_attempt(turn, answer.attempt)
+
+
+def _store(work: Work, turn: Turn, answer: Answer) -> None:
+    at = now()
+    work.session.add(
+        Round(
+            turn_id=turn.id,
+            number=answer.number,
+            attempt=answer.attempt,
+            text=answer.text,
+            model=answer.model,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            started_at=answer.started_at,
+            ended_at=at,
+        )
+    )
+    work.session.add(
+        Usage(
+            id=new_id("use"),
+            workspace_id=turn.workspace_id,
+            user_id=turn.user_id,
+            turn_id=turn.id,
+            round=answer.number,
+            model=answer.model,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            created_at=at,
+        )
+    )
+
+
+async def planned(session: AsyncSession, turn_id: str, number: int, timeouts: dict[str, float]) -> list[PlannedCall]:
+    """Give a stored round's calls that are to be made or asked. `timeouts`: seconds by action."""
+    statement = (
+        select(ToolCall, Approval)
+        .outerjoin(Approval, Approval.tool_call_id == ToolCall.id)
+        .where(ToolCall.turn_id == turn_id, ToolCall.round == number)
+        .where(ToolCall.state.in_([CallState.PROPOSED, CallState.AWAITING, CallState.RUNNING]))
+        .order_by(ToolCall.place)
+    )
+    return [
+        PlannedCall(
+            tool_call_id=call.id,
+            verdict=CallVerdict(call.verdict),
+            timeout_seconds=timeouts.get(call.action, 30.0),
+            approval=approvals.as_input(approval) if approval else None,
+        )
+        for call, approval in (await session.execute(statement)).tuples()
+    ]

@@ -1,0 +1,119 @@
+"""The activity `act`: a tool call through the gate, then its outcome on record. The only caller of a connector's `execute`."""
+
+import asyncio
+import json
+from typing import Any
+
+import structlog
+from temporalio import activity
+
+from connectors.base import NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from connectors.registry import BoundAction
+from core.errors import AssentError
+from core.faults import crash_point
+from core.messages import Acted, ActInput
+from core.rooms import Rooms
+from core.store import calls
+from core.store.database import Database
+from core.store.work import change
+from core.tables.work import ToolCall
+from core.text import clean_text
+from core.values import CallState
+from workers.acting.gate import Gate
+from workers.calling import context_of
+from workers.failures import as_failure
+from workers.heartbeat import beating
+
+MAX_ATTEMPTS = 4
+MAX_RESULT_BYTES = 262_144
+_log = structlog.get_logger()
+
+
+class Settled(Exception):  # noqa: N818 - an outcome, not a fault
+    """The call came to an end that is not a result."""
+
+    def __init__(self, state: CallState, detail: str) -> None:
+        """Keep the state and the sentence for it."""
+        super().__init__(detail)
+        self.state = state
+        self.detail = detail
+
+
+class Actor:
+    """Makes tool calls."""
+
+    def __init__(self, database: Database, rooms: Rooms, gate: Gate) -> None:
+        """Take the gate and where the outcome is kept."""
+        self._database = database
+        self._rooms = rooms
+        self._gate = gate
+
+    @activity.defn(name="act")
+    async def act(self, step: ActInput) -> Acted:
+        """Pass the gate, execute, record. A stop does not interrupt it; a lost worker's call is settled by the next."""
+        async with beating():
+            crash_point("act.before_gate")
+            async with change(self._database, self._rooms) as work:
+                passage = await self._gate.pass_through(work, step)
+            if passage.action is None:
+                return Acted(tool_call_id=passage.call.id, state=CallState(passage.call.state))
+            crash_point("act.intended")
+            return await asyncio.shield(self._execute(passage.call, passage.action))
+
+    async def _execute(self, call: ToolCall, action: BoundAction) -> Acted:
+        try:
+            result = _fit(await self._send(call, action))
+        except Settled as settled:
+            return await self._record(call, settled.state, detail=settled.detail)
+        crash_point("act.executed")
+        return await self._record(call, CallState.DONE, result=result)
+
+    async def _send(self, call: ToolCall, action: BoundAction) -> dict[str, Any]:
+        seconds = action.spec.timeout_s
+        try:
+            async with asyncio.timeout(seconds):
+                return await action.connector.execute(
+                    action.spec.name, call.arguments, context_of(call, seconds=seconds)
+                )
+        except (PermanentFailure, NeedsAuthorization) as error:
+            raise Settled(CallState.FAILED, error.detail) from error
+        except OutcomeUnknown as error:
+            raise Settled(CallState.UNKNOWN, error.detail) from error
+        except TemporaryFailure as error:
+            self._try_again(call, error, error.retry_after)
+            raise Settled(CallState.FAILED, error.detail) from error
+        except Exception as error:
+            _log.exception("a connector failed", action=call.action, tool_call_id=call.id)
+            raise self._unexpected(call, error) from error
+
+    def _try_again(self, call: ToolCall, error: AssentError, after_seconds: float | None) -> None:
+        if call.effect != "at_most_once" and activity.info().attempt < MAX_ATTEMPTS:
+            raise as_failure(error, again=True, after_seconds=after_seconds)
+
+    def _unexpected(self, call: ToolCall, error: Exception) -> Settled:
+        if call.effect == "at_most_once":
+            return Settled(CallState.UNKNOWN, "the call broke off: nobody knows whether it took effect")
+        if isinstance(error, TimeoutError):
+            return Settled(CallState.FAILED, "the service took too long")
+        return Settled(CallState.FAILED, "the connector failed unexpectedly")
+
+    async def _record(
+        self, call: ToolCall, state: CallState, *, result: dict[str, Any] | None = None, detail: str | None = None
+    ) -> Acted:
+        async with change(self._database, self._rooms) as work:
+            row = await calls.load(work.session, call.id)
+            await calls.settle(work, row, state, result=result, detail=detail)
+            kind = {CallState.DONE: "call.executed", CallState.UNKNOWN: "call.unknown"}.get(state, "call.failed")
+            facts = {"action": call.action, "detail": detail}
+            await self._gate.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
+        crash_point("act.recorded")
+        return Acted(tool_call_id=call.id, state=state)
+
+
+def _fit(result: dict[str, Any]) -> dict[str, Any]:
+    """Make a connector's result safe to store; one that is too large is a failure that says so."""
+    text = clean_text(json.dumps(result, ensure_ascii=False, default=str).replace("\\u0000", "\\ufffd"))
+    if len(text.encode()) > MAX_RESULT_BYTES:
+        return {"cut": True, "text": text[: MAX_RESULT_BYTES // 8]}
+    cleaned: dict[str, Any] = json.loads(text)
+    return cleaned

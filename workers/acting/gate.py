@@ -1,0 +1,136 @@
+"""The gate: what may pass to a connector, decided in one transaction with the intent that makes it happen once.
+
+It fails closed: whatever is not exactly as it was allowed or approved is not run, and says why.
+"""
+
+from dataclasses import dataclass
+
+from connectors.registry import BoundAction, Registry
+from core import policy
+from core.digest import Bound, digest_of
+from core.errors import AssentError
+from core.messages import ActInput, ApprovalOutcome, Approvers
+from core.store import approvals, calls, context, lease
+from core.store.audit import AuditTrail
+from core.store.work import Work
+from core.tables.consent import Approval
+from core.tables.work import ToolCall
+from core.values import ApprovalState, CallState, CallVerdict, TurnState
+from workers.calling import bind
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The gate's answer: `action` to run now, or None with the state that stands."""
+
+    call: ToolCall
+    action: BoundAction | None
+    refusal: str | None = None
+
+
+class Shut(Exception):  # noqa: N818 - an answer, not a fault
+    """The call must not run; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Decides about one call at a time."""
+
+    registry: Registry
+    audit: AuditTrail
+
+    async def pass_through(self, work: Work, step: ActInput) -> Passage:
+        """Let the call pass, once; give what stands already; or shut it, with the reason stored and told."""
+        call = await calls.load(work.session, step.tool_call_id)
+        _, turn = await lease.lock_turn(work.session, call.turn_id)
+        call = await calls.load(work.session, step.tool_call_id, lock=True)
+        intent = await calls.intent_of(work.session, call.id)
+        if intent is not None:
+            return await self._again(work, call, settled=intent.outcome is not None)
+        if call.state not in {CallState.PROPOSED, CallState.AWAITING}:
+            return Passage(call, None)
+        try:
+            if TurnState(turn.state).is_terminal:
+                raise Shut("the turn was stopped before this ran")
+            action = await self._check(work, call, step.outcome)
+        except Shut as shut:
+            return await self._shut(work, call, str(shut))
+        approval_id = step.outcome.approval_id if step.outcome else None
+        await calls.begin(work, call, approval_id, call.id)
+        facts = {"action": call.action, "approval_id": approval_id, "rule": call.rule}
+        await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
+        return Passage(call, action)
+
+    async def _again(self, work: Work, call: ToolCall, *, settled: bool) -> Passage:
+        """An intent is there: an earlier attempt sent, or was about to. Only what is safe to repeat is sent again."""
+        if settled or call.state == CallState.UNKNOWN:
+            return Passage(call, None)
+        if call.effect == "at_most_once":
+            detail = "the server stopped while this was being sent: nobody knows whether it took effect"
+            await calls.settle(work, call, CallState.UNKNOWN, detail=detail)
+            await self._record(work, call, "call.unknown", detail)
+            return Passage(call, None)
+        return Passage(call, self.registry.action(call.action))
+
+    async def _check(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
+        action = self._same_action(call)
+        role = await context.role_of(work.session, call.workspace_id, call.user_id)
+        if not role:
+            raise Shut("who asked for this is no longer here")
+        facts = policy.CallFacts(
+            action=call.action, risk=action.spec.risk, allow_reason=action.spec.allow_reason, requester_role=role
+        )
+        ruling = policy.evaluate(facts)
+        if ruling.is_stricter_than(CallVerdict(call.verdict)):
+            raise Shut("the rules became stricter since this was asked")
+        if call.verdict == CallVerdict.ASK:
+            await self._check_consent(work, call, outcome)
+        elif call.verdict != CallVerdict.ALLOW:
+            raise Shut("policy does not allow this")
+        return action
+
+    def _same_action(self, call: ToolCall) -> BoundAction:
+        try:
+            action = self.registry.action(call.action)
+            action.check(call.arguments)
+        except AssentError as error:
+            raise Shut(error.detail) from error
+        if action.schema_digest != call.schema_digest:
+            raise Shut("the action has changed since this was asked")
+        return action
+
+    async def _check_consent(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> None:
+        approval = await calls.approval_of(work.session, call.id)
+        if outcome is None or approval is None or outcome.approval_id != approval.id:
+            raise Shut("nobody was asked")
+        if outcome.state is not ApprovalState.APPROVED:
+            raise Shut("nobody approved it")
+        if _digest_now(call, approval) != outcome.digest:
+            raise Shut("what would run is not what was approved")
+        await self._check_decider(work, call, approval, outcome)
+        if not await approvals.consume(work.session, approval.id):
+            raise Shut("this consent was used before")
+
+    async def _check_decider(
+        self, work: Work, call: ToolCall, approval: Approval, outcome: ApprovalOutcome
+    ) -> None:
+        user_id = outcome.user_id or ""
+        role = await context.role_of(work.session, call.workspace_id, user_id)
+        entitled = Approvers.model_validate(approval.approvers)
+        if not role or not entitled.include(user_id, role, approval.requester_id):
+            raise Shut("who approved this may no longer do so")
+
+    async def _shut(self, work: Work, call: ToolCall, reason: str) -> Passage:
+        await calls.settle(work, call, CallState.NOT_RUN, detail=reason)
+        await self._record(work, call, "call.refused", reason)
+        return Passage(call, None, refusal=reason)
+
+    async def _record(self, work: Work, call: ToolCall, kind: str, reason: str) -> None:
+        facts = {"action": call.action, "reason": reason}
+        await self.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
+
+
+def _digest_now(call: ToolCall, approval: Approval) -> str:
+    """Recompute from the arguments about to be sent; only expiry, nonce and policy version come from the asking."""
+    asked = Bound.model_validate(approval.bound)
+    return digest_of(bind(call, asked.policy_version, asked.expires_at, asked.nonce))

@@ -1,0 +1,47 @@
+"""The activities that show a request for consent, and close it everywhere."""
+
+from temporalio import activity
+
+from core.faults import crash_point
+from core.messages import ApprovalOutcome
+from core.rooms import Rooms
+from core.store import approvals
+from core.store.audit import AuditTrail
+from core.store.database import Database
+from core.store.work import change
+
+
+class Asker:
+    """Shows and closes approvals."""
+
+    def __init__(self, database: Database, rooms: Rooms, audit: AuditTrail) -> None:
+        """Take where they are kept and who is told."""
+        self._database = database
+        self._rooms = rooms
+        self._audit = audit
+
+    @activity.defn(name="open_approval")
+    async def open_approval(self, approval_id: str) -> bool:
+        """Show it to everyone who may decide. Its workflow waits durably by now: nobody's answer can be lost."""
+        async with change(self._database, self._rooms) as work:
+            approval, first = await approvals.show(work, approval_id)
+            if approval is not None and first:
+                facts = {"action": approval.action, "digest": approval.digest, "risk": approval.risk}
+                await self._audit.record(
+                    work, approval.workspace_id, approval.requester_id, "approval.requested", approval.id, **facts
+                )
+        crash_point("approval.opened")
+        return approval is not None
+
+    @activity.defn(name="close_approval")
+    async def close_approval(self, outcome: ApprovalOutcome) -> None:
+        """Store what it came to and tell everyone who was asked."""
+        async with change(self._database, self._rooms) as work:
+            approval = await approvals.close(work, outcome)
+            if approval is not None:
+                facts = {"digest": outcome.digest, "decision_id": outcome.decision_id}
+                actor = outcome.user_id or "clock"
+                await self._audit.record(
+                    work, approval.workspace_id, actor, f"approval.{outcome.state}", approval.id, **facts
+                )
+        crash_point("approval.closed")

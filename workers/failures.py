@@ -1,0 +1,15 @@
+"""Errors on their way to Temporal: the code as type, our sentence as detail, and whether another attempt makes sense."""
+
+from datetime import timedelta
+
+from temporalio.exceptions import ApplicationError
+
+from core.errors import AssentError
+
+
+def as_failure(error: AssentError, *, again: bool, after_seconds: float | None = None) -> ApplicationError:
+    """Give the error as Temporal carries it; `after_seconds` overrules the retry policy's wait."""
+    delay = None if after_seconds is None else timedelta(seconds=after_seconds)
+    return ApplicationError(
+        error.detail, error.detail, type=error.code, non_retryable=not again, next_retry_delay=delay
+    )

@@ -1,0 +1,144 @@
+"""The composition root of the workers: settings become clients, clients become activities, activities run on queues."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+
+from connectors.registry import Registry, native_connectors
+from core.keys import KeyRing
+from core.rooms import Rooms
+from core.settings import Settings
+from core.store.audit import AuditTrail
+from core.store.database import Database
+from workers.acting.act import Actor
+from workers.acting.gate import Gate
+from workers.asking.ask import Asker
+from workers.llm.choose import build_model
+from workers.llm.offline.assistant import OfflineAssistant
+from workers.llm.port import ChatModel
+from workers.records.archive import Archive
+from workers.records.reaper import Reaper
+from workers.records.relay import Relay
+from workers.records.steps import Steps
+from workers.thinking.plan import Planner
+from workers.thinking.think import Thinker
+from workflows import policies
+from workflows.approval import Approval
+from workflows.chat_turn import ChatTurn
+from workflows.handles import Workflows
+
+QUEUES = frozenset(
+    {policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE}
+)
+DRAIN = timedelta(seconds=4)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that runs, made once."""
+
+    thinker: Thinker
+    actor: Actor
+    asker: Asker
+    steps: Steps
+    relay: Relay
+    reaper: Reaper
+    archive: Archive
+
+
+def build_parts(
+    settings: Settings,
+    database: Database,
+    client: Client,
+    rooms: Rooms,
+    ring: KeyRing,
+    registry: Registry,
+    model: ChatModel,
+    prefix: str = "",
+) -> Parts:
+    """Wire the activities and the upkeep."""
+    audit = AuditTrail(ring)
+    workflows = Workflows(
+        client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds
+    )
+    planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
+    return Parts(
+        thinker=Thinker(database, rooms, registry, model, OfflineAssistant(), planner, settings.rounds),
+        actor=Actor(database, rooms, Gate(registry, audit)),
+        asker=Asker(database, rooms, audit),
+        steps=Steps(database, rooms),
+        relay=Relay(database, rooms, workflows, audit),
+        reaper=Reaper(database, rooms, workflows),
+        archive=Archive(database, client),
+    )
+
+
+def build_workers(
+    client: Client, parts: Parts, queues: frozenset[str], prefix: str = "", runner: WorkflowRunner | None = None
+) -> list[Worker]:
+    """Make one Temporal worker for each queue. Tests pass a sandboxed `runner`."""
+    steps = parts.steps
+    activities: dict[str, Sequence[Callable[..., Any]]] = {
+        policies.TURNS_QUEUE: [
+            steps.park_turn, steps.resume_turn, steps.end_turn, parts.asker.close_approval
+        ],
+        policies.STEPS_QUEUE: [parts.asker.open_approval],
+        policies.MODELS_QUEUE: [parts.thinker.think],
+        policies.ACTIONS_QUEUE: [parts.actor.act],
+    }
+    return [_worker(client, name, prefix, activities[name], runner) for name in sorted(queues)]
+
+
+def _worker(
+    client: Client, name: str, prefix: str, activities: Sequence[Callable[..., Any]], runner: WorkflowRunner | None
+) -> Worker:
+    pollers = PollerBehaviorAutoscaling(minimum=2, maximum=50, initial=10)
+    return Worker(
+        client,
+        task_queue=prefix + name,
+        workflows=[ChatTurn, Approval] if name == policies.TURNS_QUEUE else [],
+        activities=activities,
+        workflow_runner=runner or UnsandboxedWorkflowRunner(),
+        workflow_task_poller_behavior=pollers,
+        activity_task_poller_behavior=pollers,
+        max_heartbeat_throttle_interval=policies.HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=policies.HEARTBEAT_THROTTLE,
+        sticky_queue_schedule_to_start_timeout=policies.STICKY_TIMEOUT,
+        graceful_shutdown_timeout=DRAIN,
+    )
+
+
+async def run_workers(
+    settings: Settings,
+    database: Database,
+    client: Client,
+    rooms: Rooms,
+    ring: KeyRing,
+    queues: set[str] | None,
+    stop: asyncio.Event,
+) -> None:
+    """Run the queues (all when None) and, with the turns, the upkeep; drain and return once `stop` is set."""
+    registry = Registry.load(native_connectors(database, settings.files_dir))
+    model = build_model(settings)
+    parts = build_parts(settings, database, client, rooms, ring, registry, model)
+    wanted = frozenset(queues) if queues else QUEUES
+    workers = build_workers(client, parts, wanted)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(_run_until(worker, stop))
+            if policies.TURNS_QUEUE in wanted:
+                for upkeep in (parts.relay, parts.reaper, parts.archive):
+                    group.create_task(upkeep.run(stop))
+    finally:
+        await model.aclose()
+
+
+async def _run_until(worker: Worker, stop: asyncio.Event) -> None:
+    async with worker:
+        await stop.wait()

@@ -1,0 +1,37 @@
+"""The talk as a model reads it: what was said, which calls were asked, what became of them."""
+
+import json
+from collections.abc import Iterator
+
+from core.store.context import Talk, TurnRecord
+from core.tables.work import ToolCall
+from workers.llm.port import AssistantSaid, CallAsked, ChatEntry, ToolAnswered, UserSaid
+
+
+def entries_of(talk: Talk) -> tuple[ChatEntry, ...]:
+    """Give the talk in its order. A turn that was retried shows what it did, not what it said in the end."""
+    retried = {record.turn.retry_of for record in talk.turns}
+    return tuple(
+        entry for record in talk.turns for entry in _entries(record, retried=record.turn.id in retried)
+    )
+
+
+def _entries(record: TurnRecord, *, retried: bool) -> Iterator[ChatEntry]:
+    if record.turn.retry_of is None:
+        yield UserSaid(text=record.message.text)
+    for row in record.rounds:
+        calls = [call for call in record.calls if call.round == row.number]
+        if calls or not retried:
+            asked = tuple(CallAsked(call_id=one.id, name=one.action, arguments=one.arguments) for one in calls)
+            yield AssistantSaid(text=row.text, calls=asked)
+        yield from (_answer(call) for call in calls)
+    if record.kept is not None and not retried:
+        yield AssistantSaid(text=record.kept.text, calls=())
+
+
+def _answer(call: ToolCall) -> ToolAnswered:
+    if call.result is not None:
+        content = json.dumps(call.result, ensure_ascii=False)
+    else:
+        content = call.detail or call.state
+    return ToolAnswered(call_id=call.id, name=call.action, content=content, status=call.state)

@@ -1,0 +1,164 @@
+"""What a model asked for becomes tool calls: checked, judged by policy, previewed where people are to be asked."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.registry import BoundAction, Registry
+from core import policy
+from core.clock import now
+from core.digest import digest_of
+from core.errors import AssentError
+from core.ids import derived_id, new_secret
+from core.store.context import Talk
+from core.tables.consent import Approval
+from core.tables.work import ToolCall
+from core.values import ApprovalState, CallState, CallVerdict
+from core.views import PreviewView
+from workers.calling import bind, context_of
+from workers.llm.port import CallAsked
+
+PREVIEW_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans the calls of a round."""
+
+    registry: Registry
+    max_calls: int
+    approval_expiry: timedelta
+
+    async def plan(
+        self, talk: Talk, number: int, asked: Sequence[CallAsked], reason: str
+    ) -> list[tuple[ToolCall, Approval | None]]:
+        """Give each call its row, and its approval where people are to be asked."""
+        before = len(talk.current.calls)
+        return [
+            await self._plan(talk, number, place, one, reason, over=before + place >= self.max_calls)
+            for place, one in enumerate(asked)
+        ]
+
+    async def _plan(
+        self, talk: Talk, number: int, place: int, asked: CallAsked, reason: str, *, over: bool
+    ) -> tuple[ToolCall, Approval | None]:
+        call = _row(talk, number, place, asked)
+        if over:
+            return _refuse(call, CallState.DENIED, f"a turn makes at most {self.max_calls} calls"), None
+        try:
+            bound = self.registry.action(asked.name)
+            call.arguments = bound.check(asked.arguments)
+            ruling = self._judge(talk, call, bound)
+        except AssentError as error:
+            return _refuse(call, CallState.FAILED, error.detail), None
+        if ruling.verdict is CallVerdict.DENY:
+            return _refuse(call, CallState.DENIED, ruling.rule), None
+        if ruling.verdict is CallVerdict.ALLOW:
+            return call, None
+        return await self._ask(talk, call, bound, ruling, reason)
+
+    def _judge(self, talk: Talk, call: ToolCall, bound: BoundAction) -> policy.Ruling:
+        spec = bound.spec
+        call.schema_digest, call.risk, call.effect = bound.schema_digest, spec.risk, spec.effect
+        facts = policy.CallFacts(
+            action=call.action,
+            risk=spec.risk,
+            allow_reason=spec.allow_reason,
+            requester_role=talk.asker_role,
+            repeats_once_only=spec.effect == "at_most_once" and _was_sent_before(talk, call),
+        )
+        ruling = policy.evaluate(facts)
+        call.verdict, call.rule = ruling.verdict, ruling.rule
+        return ruling
+
+    async def _ask(
+        self, talk: Talk, call: ToolCall, bound: BoundAction, ruling: policy.Ruling, reason: str
+    ) -> tuple[ToolCall, Approval | None]:
+        expires_at = now() + self.approval_expiry
+        try:
+            preview = await _preview(bound, call)
+            approval = _approval(call, bound, ruling, preview, reason, expires_at)
+        except AssentError as error:
+            return _refuse(call, CallState.FAILED, error.detail), None
+        except (ValueError, TimeoutError) as error:
+            detail = str(error) or "the connector took too long to say what this would do"
+            return _refuse(call, CallState.FAILED, detail), None
+        call.state = CallState.AWAITING
+        return call, approval
+
+
+def _row(talk: Talk, number: int, place: int, asked: CallAsked) -> ToolCall:
+    turn = talk.current.turn
+    return ToolCall(
+        id=derived_id("cal", turn.id, number, place),
+        turn_id=turn.id,
+        conversation_id=turn.conversation_id,
+        workspace_id=turn.workspace_id,
+        user_id=turn.user_id,
+        round=number,
+        place=place,
+        action=asked.name,
+        arguments=asked.arguments,
+        schema_digest="",
+        risk="unknown",
+        effect="unknown",
+        verdict=CallVerdict.DENY,
+        rule="not checked",
+        state=CallState.PROPOSED,
+        created_at=now(),
+    )
+
+
+def _refuse(call: ToolCall, state: CallState, detail: str) -> ToolCall:
+    call.state, call.detail, call.verdict, call.ended_at = state, detail, CallVerdict.DENY, now()
+    return call
+
+
+def _was_sent_before(talk: Talk, call: ToolCall) -> bool:
+    if talk.current.turn.retry_of is None:
+        return False
+    return any(
+        one.action == call.action and one.arguments == call.arguments and one.started_at is not None
+        for record in talk.turns
+        for one in record.calls
+    )
+
+
+async def _preview(bound: BoundAction, call: ToolCall) -> PreviewView:
+    async with asyncio.timeout(PREVIEW_SECONDS):
+        preview = await bound.connector.preview(
+            bound.spec.name, call.arguments, context_of(call, seconds=PREVIEW_SECONDS)
+        )
+    return PreviewView.model_validate(preview.model_dump())
+
+
+def _approval(
+    call: ToolCall,
+    bound: BoundAction,
+    ruling: policy.Ruling,
+    preview: PreviewView,
+    reason: str,
+    expires_at: datetime,
+) -> Approval:
+    binding = bind(call, ruling.policy_version, expires_at, new_secret())
+    return Approval(
+        id=derived_id("apr", call.id),
+        tool_call_id=call.id,
+        turn_id=call.turn_id,
+        conversation_id=call.conversation_id,
+        workspace_id=call.workspace_id,
+        requester_id=call.user_id,
+        action=call.action,
+        risk=call.risk,
+        title=bound.spec.title,
+        arguments=call.arguments,
+        preview=preview.model_dump(mode="json"),
+        reason=reason or None,
+        approvers=ruling.approvers.model_dump(mode="json"),
+        bound=binding.model_dump(mode="json"),
+        digest=digest_of(binding),
+        state=ApprovalState.REQUESTED,
+        expires_at=expires_at,
+        created_at=now(),
+    )
