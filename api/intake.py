@@ -1,6 +1,6 @@
 """The only two ways in, `submit_message` and `submit_decision`, and what people do to a turn: stop it, retry it.
 
-What is acknowledged is committed. Temporal is told afterwards; what a crash leaves untold, a relay in the workers tells.
+What is acknowledged is committed. Temporal is told afterwards; what a crash leaves untold, the workers' relay tells.
 """
 
 import asyncio
@@ -188,7 +188,7 @@ class Intake:
 
 def _update_id(who: Principal, door: Door, approval_id: str, decision_id: str) -> str:
     """Hash whose answer it is, so that nobody reads another's verdict by guessing an id."""
-    parts = "\x1f".join((who.user_id, door, approval_id, decision_id))
+    parts = f"{who.user_id}\x1f{door}\x1f{approval_id}\x1f{decision_id}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
 """The closed union of what is pushed to a conversation's room or to a person's inbox.
 
-Durable events have a `seq` in their stream (a conversation, or a person's inbox in a workspace), given in the transaction
-that changes the state. Volatile ones have none and may be lost. Each carries the whole new state of its noun, so that
-state plus events equals a fresh fetch.
+Durable events have a `seq` in their stream (a conversation, or a person's inbox in a workspace), given in the
+transaction that changes the state. Volatile ones have none and may be lost. Each carries the whole new state of its
+noun, so that state plus events equals a fresh fetch.
 """
 
 from datetime import datetime
@@ -147,7 +147,7 @@ class ApprovalClosed(Value):
 
 
 class TurnDelta(Value):
-    """Volatile: text of the running answer. Cut what you have to `offset` characters (Unicode code points), then append."""
+    """Volatile: text of the running answer. Cut what you have to `offset` Unicode code points, then append."""
 
     type: Literal["turn.delta"] = "turn.delta"
     conversation_id: str

@@ -1,4 +1,7 @@
-"""Named crash points, inert unless the environment names one: `ASSENT_FAULT_POINT=name[:n]` kills the process at its n-th pass."""
+"""Named crash points, inert unless the environment names one.
+
+`ASSENT_FAULT_POINT=name[:n]` kills the process at its n-th pass of that point.
+"""
 
 import os
 import signal

@@ -1,6 +1,6 @@
 """The doorbell and the volatile deltas between those who write and those who deliver: a port, and its in-process form.
 
-A ring says only that a stream has something new; the listener reads it from SQL. A lost ring costs time, never an event.
+A ring says only that a stream has something new; the listener reads it from SQL. A lost ring costs time, no event.
 """
 
 from collections.abc import Callable

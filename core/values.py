@@ -36,7 +36,7 @@ class CallVerdict(StrEnum):
 
 
 class CallState(StrEnum):
-    """What became of a tool call. Those from DONE on are terminal, but UNKNOWN, which a person or a late answer settles."""
+    """What became of a tool call. From DONE on they are terminal, but UNKNOWN: a person or a late answer settles it."""
 
     PROPOSED = "proposed"
     AWAITING = "awaiting approval"

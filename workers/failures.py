@@ -1,4 +1,4 @@
-"""Errors on their way to Temporal: the code as type, our sentence as detail, and whether another attempt makes sense."""
+"""Errors on their way to Temporal: the code as type, our sentence as detail, and whether to try again."""
 
 from datetime import timedelta
 

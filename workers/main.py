@@ -32,9 +32,7 @@ from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
 from workflows.handles import Workflows
 
-QUEUES = frozenset(
-    {policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE}
-)
+QUEUES = frozenset({policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE})
 DRAIN = timedelta(seconds=4)
 
 
@@ -63,9 +61,7 @@ def build_parts(
 ) -> Parts:
     """Wire the activities and the upkeep."""
     audit = AuditTrail(ring)
-    workflows = Workflows(
-        client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds
-    )
+    workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
     return Parts(
         thinker=Thinker(database, rooms, registry, model, OfflineAssistant(), planner, settings.rounds),
@@ -84,9 +80,7 @@ def build_workers(
     """Make one Temporal worker for each queue. Tests pass a sandboxed `runner`."""
     steps = parts.steps
     activities: dict[str, Sequence[Callable[..., Any]]] = {
-        policies.TURNS_QUEUE: [
-            steps.park_turn, steps.resume_turn, steps.end_turn, parts.asker.close_approval
-        ],
+        policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn, parts.asker.close_approval],
         policies.STEPS_QUEUE: [parts.asker.open_approval],
         policies.MODELS_QUEUE: [parts.thinker.think],
         policies.ACTIONS_QUEUE: [parts.actor.act],

@@ -1,4 +1,4 @@
-"""Typed stubs of the activities: names and values, no bodies. `workers` implements them; a test holds the two together."""
+"""Typed stubs of the activities: names and values, no bodies. `workers` implements them; a test compares the two."""
 
 from typing import NoReturn
 

@@ -95,7 +95,7 @@ class Workflows:
             _pass_when_closed(error)
 
     async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> str:
-        """Send a decision; answers ACCEPTED, CLOSED (SQL knows the outcome) or the code of a refusal. Raises Unavailable."""
+        """Send a decision; answers ACCEPTED, CLOSED (SQL knows the outcome) or a refusal's code. Raises Unavailable."""
         handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
         try:
             await handle.execute_update(Approval.decide, decision, id=update_id, rpc_timeout=policies.UPDATE_TIMEOUT)

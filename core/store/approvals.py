@@ -1,6 +1,6 @@
 """Approvals in SQL: requested with their call, opened once their workflow waits, closed, consumed once."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import Select
 
@@ -47,7 +47,7 @@ async def page(
                 (Approval.created_at < at.created_at) | ((Approval.created_at == at.created_at) & (Approval.id < at.id))
             )
     statement = statement.order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit + 1)
-    rows = (await session.execute(statement)).all()
+    rows = (await session.execute(statement)).tuples().all()
     following = rows[limit - 1][0].id if len(rows) > limit else None
     return [approval_view(row, name) for row, name in rows[:limit]], following, total
 
@@ -58,7 +58,7 @@ def _states(state: str | None) -> tuple[ApprovalState, ...]:
     return _CLOSED if state == "decided" else (ApprovalState.PENDING, *_CLOSED)
 
 
-def _seen_by(who: Principal) -> Select[tuple[Approval, str | None]]:
+def _seen_by(who: Principal) -> Select[Approval, str]:
     return (
         select(Approval, User.name)
         .outerjoin(User, User.id == Approval.decided_by)
@@ -68,7 +68,7 @@ def _seen_by(who: Principal) -> Select[tuple[Approval, str | None]]:
 
 async def one(session: AsyncSession, who: Principal, approval_id: str) -> ApprovalView:
     """Give one approval that the person sees; raises NotFound."""
-    row = (await session.execute(_seen_by(who).where(Approval.id == approval_id))).one_or_none()
+    row = (await session.execute(_seen_by(who).where(Approval.id == approval_id))).tuples().one_or_none()
     if row is None:
         message = "There is no such approval."
         raise NotFound(message)
@@ -180,7 +180,7 @@ async def _tell(work: Work, approval: Approval, event: DurableEvent) -> None:
 
 async def _inboxes(session: AsyncSession, approval: Approval) -> list[str]:
     approvers = Approvers.model_validate(approval.approvers)
-    entitled = Membership.role.in_(approvers.roles)
+    entitled: ColumnElement[bool] = Membership.role.in_(approvers.roles)
     if approvers.requester:
         entitled = entitled | (Membership.user_id == approval.requester_id)
     statement = (

@@ -1,6 +1,7 @@
 """Who may hear a stream: asked when somebody joins, and again for all who listen."""
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import TypeVarTuple
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +14,7 @@ from core.tables.people import Membership, Session, User
 from core.tables.talk import Conversation, Participant
 
 _PART = 500
+_Row = TypeVarTuple("_Row")
 
 
 async def stream_for(session: AsyncSession, who: Principal, stream_id: str) -> Log:
@@ -72,7 +74,7 @@ async def ends_of(session: AsyncSession, stream_ids: Collection[str]) -> dict[st
     return found
 
 
-def _holding(statement: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+def _holding(statement: Select[*_Row]) -> Select[*_Row]:
     """Keep to sign-ins that are not revoked, of people not disabled, who are still in the workspace."""
     return (
         statement.select_from(Session)

@@ -19,8 +19,6 @@ from core.tables.work import Intent, ToolCall
 from core.values import CallState
 from core.views import ToolCallView
 
-_SETTLED_EVENT = {CallState.DONE: ToolFinished, CallState.UNKNOWN: ToolUnknown}
-
 
 async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> list[ToolCallView]:
     """Give a turn's tool calls in their order, if the person sees the turn (else none)."""
@@ -103,7 +101,9 @@ async def settle(
 
 
 def _settled(view: ToolCallView, state: CallState) -> DurableEvent:
-    return _SETTLED_EVENT.get(state, ToolFailed)(call=view)
+    if state is CallState.DONE:
+        return ToolFinished(call=view)
+    return ToolUnknown(call=view) if state is CallState.UNKNOWN else ToolFailed(call=view)
 
 
 async def executed_in(session: AsyncSession, turn_ids: list[str]) -> list[ToolCall]:

@@ -62,9 +62,7 @@ async def role_of(session: AsyncSession, workspace_id: str, user_id: str) -> str
     statement = (
         select(Membership.role)
         .join(User, User.id == Membership.user_id)
-        .where(
-            Membership.workspace_id == workspace_id, Membership.user_id == user_id, User.disabled_at.is_(None)
-        )
+        .where(Membership.workspace_id == workspace_id, Membership.user_id == user_id, User.disabled_at.is_(None))
     )
     return (await session.execute(statement)).scalar_one_or_none() or ""
 
@@ -72,9 +70,7 @@ async def role_of(session: AsyncSession, workspace_id: str, user_id: str) -> str
 async def _turns(session: AsyncSession, current: Turn) -> list[Turn]:
     statement = (
         select(Turn)
-        .where(
-            Turn.conversation_id == current.conversation_id, Turn.state != TurnState.QUEUED, Turn.id != current.id
-        )
+        .where(Turn.conversation_id == current.conversation_id, Turn.state != TurnState.QUEUED, Turn.id != current.id)
         .order_by(Turn.place.desc())
         .limit(WINDOW)
     )

@@ -18,9 +18,7 @@ async def unended(session: AsyncSession, older_than: timedelta, limit: int = 100
     told = ~exists(select(1).where(Outbox.ref.startswith(Turn.id)))
     statement = (
         select(Turn)
-        .where(
-            Turn.state.in_([TurnState.RUNNING, TurnState.WAITING]), Turn.started_at < now() - older_than, told
-        )
+        .where(Turn.state.in_([TurnState.RUNNING, TurnState.WAITING]), Turn.started_at < now() - older_than, told)
         .order_by(Turn.started_at)
         .limit(limit)
     )
@@ -38,13 +36,9 @@ async def unarchived(session: AsyncSession, older_than: timedelta, limit: int = 
     return [*found, *((f"approval-{one}", turn_id) for one, turn_id in approvals)]
 
 
-def keep_history(
-    session: AsyncSession, workflow_id: str, run_id: str, turn_id: str, body: dict[str, Any]
-) -> None:
+def keep_history(session: AsyncSession, workflow_id: str, run_id: str, turn_id: str, body: dict[str, Any]) -> None:
     """Keep a closed workflow's history."""
-    session.add(
-        WorkflowHistory(workflow_id=workflow_id, run_id=run_id, turn_id=turn_id, body=body, stored_at=now())
-    )
+    session.add(WorkflowHistory(workflow_id=workflow_id, run_id=run_id, turn_id=turn_id, body=body, stored_at=now()))
 
 
 async def history(session: AsyncSession, workflow_id: str) -> WorkflowHistory | None:

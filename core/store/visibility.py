@@ -1,5 +1,7 @@
 """Who sees what: the one filter that every query for a person goes through."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from core.permissions import Principal
@@ -7,7 +9,7 @@ from core.tables.consent import Approval
 from core.tables.talk import Conversation, Participant
 
 
-def takes_part(who: Principal, conversation_id: ColumnElement[str]) -> ColumnElement[bool]:
+def takes_part(who: Principal, conversation_id: Any) -> ColumnElement[bool]:
     """Whether this person takes part in that conversation."""
     return exists(select(1).where(Participant.conversation_id == conversation_id, Participant.user_id == who.user_id))
 

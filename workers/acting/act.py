@@ -1,4 +1,4 @@
-"""The activity `act`: a tool call through the gate, then its outcome on record. The only caller of a connector's `execute`."""
+"""The activity `act`: a tool call through the gate, then on record. The only caller of a connector's `execute`."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ MAX_RESULT_BYTES = 262_144
 _log = structlog.get_logger()
 
 
-class Settled(Exception):  # noqa: N818 - an outcome, not a fault
+class Settled(Exception):
     """The call came to an end that is not a result."""
 
     def __init__(self, state: CallState, detail: str) -> None:

@@ -14,7 +14,7 @@ from core.store import approvals, calls, context, lease
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval
-from core.tables.work import ToolCall
+from core.tables.work import ToolCall, Turn
 from core.values import ApprovalState, CallState, CallVerdict, TurnState
 from workers.calling import bind
 
@@ -28,7 +28,7 @@ class Passage:
     refusal: str | None = None
 
 
-class Shut(Exception):  # noqa: N818 - an answer, not a fault
+class Shut(Exception):
     """The call must not run; the sentence says why."""
 
 
@@ -50,9 +50,7 @@ class Gate:
         if call.state not in {CallState.PROPOSED, CallState.AWAITING}:
             return Passage(call, None)
         try:
-            if TurnState(turn.state).is_terminal:
-                raise Shut("the turn was stopped before this ran")
-            action = await self._check(work, call, step.outcome)
+            action = await self._check(work, turn, call, step.outcome)
         except Shut as shut:
             return await self._shut(work, call, str(shut))
         approval_id = step.outcome.approval_id if step.outcome else None
@@ -72,7 +70,9 @@ class Gate:
             return Passage(call, None)
         return Passage(call, self.registry.action(call.action))
 
-    async def _check(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
+    async def _check(self, work: Work, turn: Turn, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
+        if TurnState(turn.state).is_terminal:
+            raise Shut("the turn was stopped before this ran")
         action = self._same_action(call)
         role = await context.role_of(work.session, call.workspace_id, call.user_id)
         if not role:
@@ -111,9 +111,7 @@ class Gate:
         if not await approvals.consume(work.session, approval.id):
             raise Shut("this consent was used before")
 
-    async def _check_decider(
-        self, work: Work, call: ToolCall, approval: Approval, outcome: ApprovalOutcome
-    ) -> None:
+    async def _check_decider(self, work: Work, call: ToolCall, approval: Approval, outcome: ApprovalOutcome) -> None:
         user_id = outcome.user_id or ""
         role = await context.role_of(work.session, call.workspace_id, user_id)
         entitled = Approvers.model_validate(approval.approvers)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -35,7 +36,8 @@ class Archive:
         return len(missing)
 
     async def _keep(self, workflow_id: str, turn_id: str) -> None:
-        run_id, body = "", {"events": []}
+        run_id = ""
+        body: dict[str, Any] = {"events": []}
         try:
             history = await self._client.get_workflow_handle(workflow_id).fetch_history()
             run_id, body = history.run_id, json.loads(history.to_json())
@@ -51,5 +53,5 @@ class Archive:
             await pause(stop, PERIOD_SECONDS)
             try:
                 await self.sweep()
-            except Exception:
+            except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
                 _log.exception("the archive failed; it goes on")

@@ -1,4 +1,4 @@
-"""The reaper: ends turns whose workflow is gone, so that their conversation goes on. It asks Temporal, never the clock."""
+"""The reaper: ends turns whose workflow is gone, so that their conversation goes on. It asks Temporal, not a clock."""
 
 import asyncio
 from datetime import timedelta
@@ -56,7 +56,7 @@ class Reaper:
                 await self.sweep()
             except AssentError as error:
                 _log.warning("the reaper waits", code=error.code)
-            except Exception:
+            except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
                 _log.exception("the reaper failed; it goes on")
             await pause(stop, PERIOD_SECONDS)
 

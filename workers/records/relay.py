@@ -61,7 +61,7 @@ class Relay:
                 await self._judge(decision)
         except AssentError as error:
             _log.warning("the relay waits", code=error.code)
-        except Exception:
+        except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
             _log.exception("the relay failed; it goes on")
 
     async def _claim(self) -> list[Outbox]:
@@ -99,9 +99,7 @@ class Relay:
             return await decisions.left_behind(session, DECISION_GRACE)
 
     async def _judge(self, decision: Decision) -> None:
-        verdict = await self._workflows.decide(
-            decision.approval_id, decisions.as_message(decision), decision.update_id
-        )
+        verdict = await self._workflows.decide(decision.approval_id, decisions.as_message(decision), decision.update_id)
         async with change(self._database, self._rooms) as work:
             refusal = None if verdict == ACCEPTED else verdict
             if verdict == CLOSED:

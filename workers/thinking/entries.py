@@ -11,9 +11,7 @@ from workers.llm.port import AssistantSaid, CallAsked, ChatEntry, ToolAnswered, 
 def entries_of(talk: Talk) -> tuple[ChatEntry, ...]:
     """Give the talk in its order. A turn that was retried shows what it did, not what it said in the end."""
     retried = {record.turn.retry_of for record in talk.turns}
-    return tuple(
-        entry for record in talk.turns for entry in _entries(record, retried=record.turn.id in retried)
-    )
+    return tuple(entry for record in talk.turns for entry in _entries(record, retried=record.turn.id in retried))
 
 
 def _entries(record: TurnRecord, *, retried: bool) -> Iterator[ChatEntry]:
@@ -30,8 +28,7 @@ def _entries(record: TurnRecord, *, retried: bool) -> Iterator[ChatEntry]:
 
 
 def _answer(call: ToolCall) -> ToolAnswered:
+    content = call.detail or call.state
     if call.result is not None:
         content = json.dumps(call.result, ensure_ascii=False)
-    else:
-        content = call.detail or call.state
     return ToolAnswered(call_id=call.id, name=call.action, content=content, status=call.state)

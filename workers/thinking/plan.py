@@ -56,7 +56,7 @@ class Planner:
             return _refuse(call, CallState.DENIED, ruling.rule), None
         if ruling.verdict is CallVerdict.ALLOW:
             return call, None
-        return await self._ask(talk, call, bound, ruling, reason)
+        return await self._ask(call, bound, ruling, reason)
 
     def _judge(self, talk: Talk, call: ToolCall, bound: BoundAction) -> policy.Ruling:
         spec = bound.spec
@@ -73,7 +73,7 @@ class Planner:
         return ruling
 
     async def _ask(
-        self, talk: Talk, call: ToolCall, bound: BoundAction, ruling: policy.Ruling, reason: str
+        self, call: ToolCall, bound: BoundAction, ruling: policy.Ruling, reason: str
     ) -> tuple[ToolCall, Approval | None]:
         expires_at = now() + self.approval_expiry
         try:
