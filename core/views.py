@@ -136,3 +136,28 @@ class ApprovalView(Value):
     decided_by_name: str | None
     decided_at: datetime | None
     comment: str | None
+
+
+class PersonView(Value):
+    """A person as the members of one workspace see them."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    workspace_id: str
+    created_at: datetime
+    disabled_at: datetime | None = None
+
+
+class InvitationView(Value):
+    """A way into the workspace that somebody offered to an e-mail address; the token itself is shown once only."""
+
+    id: str
+    email: str
+    role: str
+    invited_by: str
+    created_at: datetime
+    expires_at: datetime
+    accepted_at: datetime | None
+    revoked_at: datetime | None
