@@ -1,0 +1,86 @@
+"""What a client may send: one frozen value for each event, nothing else in it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from core.ids import ClientId, Id
+from core.text import SafeStr
+from core.values import DecisionVerdict, Value
+
+Epoch = Annotated[SafeStr, StringConstraints(min_length=1, max_length=64)]
+Seq = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
+
+
+class Handshake(Value):
+    """The `auth` payload of a connection. `door` is a label for the audit, no authority."""
+
+    token: Annotated[SafeStr, StringConstraints(min_length=1, max_length=4096)]
+    door: Literal["cli", "web"] | None = None
+
+
+class SendMessage(Value):
+    """`message.send`: say something. The same `client_message_id` again is the same message."""
+
+    conversation_id: Id
+    text: SafeStr
+    client_message_id: ClientId
+
+
+class StopTurn(Value):
+    """`turn.stop`: stop a turn; stopping twice is stopping once."""
+
+    turn_id: Id
+
+
+class RetryTurn(Value):
+    """`turn.retry`: answer the message of an ended turn again, as a new turn."""
+
+    turn_id: Id
+    client_message_id: ClientId
+
+
+class SubmitDecision(Value):
+    """`decision.submit`: answer an approval, quoting the digest of what was shown."""
+
+    approval_id: Id
+    verdict: DecisionVerdict
+    digest: Annotated[SafeStr, StringConstraints(min_length=1, max_length=128)]
+    decision_id: ClientId
+    comment: Annotated[SafeStr, StringConstraints(max_length=2000)] | None = None
+
+
+class JoinConversation(Value):
+    """`conversation.join`: listen from now on, or from `after_seq` of `epoch` on."""
+
+    conversation_id: Id
+    after_seq: Seq | None = None
+    epoch: Epoch | None = None
+
+
+class LeaveConversation(Value):
+    """`conversation.leave`: stop listening."""
+
+    conversation_id: Id
+
+
+class ResumeConversation(Value):
+    """`conversation.resume`: get exactly what was missed, then listen."""
+
+    conversation_id: Id
+    epoch: Epoch
+    after_seq: Seq
+
+
+class ResumeInbox(Value):
+    """`inbox.resume`: get exactly what was missed of the own inbox."""
+
+    epoch: Epoch
+    after_seq: Seq
+
+
+class Type(Value):
+    """`typing`: the others of a conversation see that this person types, or ceased to."""
+
+    conversation_id: Id
+    typing: Annotated[bool, Field(strict=True)] = True

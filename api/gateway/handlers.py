@@ -1,0 +1,183 @@
+"""One function for each client event: it has a checked value, makes one call, returns what is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from api.gateway import commands
+from api.gateway.clients import Client
+from api.gateway.errors import UnknownEvent, problem, refusal
+from api.gateway.feed import Since
+from api.gateway.feeds import Feeds
+from api.gateway.typists import Typists
+from api.intake import Intake
+from core.errors import AssentError, Invalid, NotFound
+from core.store import audience, partials
+from core.store.database import Database
+from core.store.streams import Log
+from core.values import Value
+
+if TYPE_CHECKING:
+    from api.limits import Limits
+
+_log = structlog.get_logger()
+ValueT = TypeVar("ValueT", bound=Value)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the handlers work with."""
+
+    database: Database
+    intake: Intake
+    limits: Limits
+    feeds: Feeds
+    typists: Typists
+
+
+Data = Mapping[str, Any]
+
+
+async def send_message(desk: Desk, client: Client, command: commands.SendMessage) -> Data:
+    """Keep a message and begin its turn; whoever sent it types no more."""
+    await desk.limits.check("message", client.principal.user_id)
+    accepted = await desk.intake.submit_message(
+        client.principal, client.door, command.conversation_id, command.text, command.client_message_id
+    )
+    desk.typists.stop(client, command.conversation_id)
+    return accepted.model_dump(mode="json")
+
+
+async def stop_turn(desk: Desk, client: Client, command: commands.StopTurn) -> Data:
+    """Stop a turn."""
+    turn = await desk.intake.stop_turn(client.principal, command.turn_id)
+    return turn.model_dump(mode="json")
+
+
+async def retry_turn(desk: Desk, client: Client, command: commands.RetryTurn) -> Data:
+    """Answer a message again."""
+    await desk.limits.check("message", client.principal.user_id)
+    accepted = await desk.intake.retry_turn(client.principal, client.door, command.turn_id, command.client_message_id)
+    return accepted.model_dump(mode="json")
+
+
+async def submit_decision(desk: Desk, client: Client, command: commands.SubmitDecision) -> Data:
+    """Pass a person's answer on."""
+    await desk.limits.check("decision", client.principal.user_id)
+    decided = await desk.intake.submit_decision(
+        client.principal,
+        client.door,
+        command.approval_id,
+        command.verdict,
+        command.digest,
+        command.decision_id,
+        command.comment,
+    )
+    return decided.model_dump(mode="json")
+
+
+async def join_conversation(desk: Desk, client: Client, command: commands.JoinConversation) -> Data:
+    """Listen, and show the text that a running turn has so far."""
+    if (command.after_seq is None) is not (command.epoch is None):
+        message = "`after_seq` and `epoch` belong together."
+        raise Invalid(message)
+    since = None
+    if command.after_seq is not None and command.epoch is not None:
+        since = Since(epoch=command.epoch, after_seq=command.after_seq)
+    log = await desk.feeds.join(client, command.conversation_id, since)
+    async with desk.database.reading() as session:
+        partial = await partials.running(session, command.conversation_id)
+    return log.model_dump() | {"partial": partial.model_dump(mode="json") if partial else None}
+
+
+async def leave_conversation(desk: Desk, client: Client, command: commands.LeaveConversation) -> Data:
+    """Stop listening; leaving what one does not hear is no error."""
+    if command.conversation_id != client.principal.membership_id:
+        desk.feeds.leave(client, command.conversation_id)
+    return {}
+
+
+async def resume_conversation(desk: Desk, client: Client, command: commands.ResumeConversation) -> Data:
+    """Replay what was missed, then listen."""
+    return await _resume(desk, client, command.conversation_id, command)
+
+
+async def resume_inbox(desk: Desk, client: Client, command: commands.ResumeInbox) -> Data:
+    """Replay what was missed of the inbox."""
+    return await _resume(desk, client, client.principal.membership_id, command)
+
+
+async def _resume(
+    desk: Desk, client: Client, stream_id: str, command: commands.ResumeConversation | commands.ResumeInbox
+) -> Data:
+    since = Since(epoch=command.epoch, after_seq=command.after_seq)
+    log: Log = await desk.feeds.join(client, stream_id, since)
+    return log.model_dump()
+
+
+async def type_(desk: Desk, client: Client, command: commands.Type) -> Data:
+    """Show the others that somebody types."""
+    if not command.conversation_id.startswith("cnv_"):
+        message = "There is no such conversation."
+        raise NotFound(message)
+    async with desk.database.reading() as session:
+        await audience.stream_for(session, client.principal, command.conversation_id)
+    if command.typing:
+        desk.typists.start(client, command.conversation_id)
+    else:
+        desk.typists.stop(client, command.conversation_id)
+    return {}
+
+
+Handler = Callable[[Desk, Client, Any], Awaitable[Data]]
+HANDLERS: Mapping[str, tuple[type[Value], Handler]] = {
+    "message.send": (commands.SendMessage, send_message),
+    "turn.stop": (commands.StopTurn, stop_turn),
+    "turn.retry": (commands.RetryTurn, retry_turn),
+    "decision.submit": (commands.SubmitDecision, submit_decision),
+    "conversation.join": (commands.JoinConversation, join_conversation),
+    "conversation.leave": (commands.LeaveConversation, leave_conversation),
+    "conversation.resume": (commands.ResumeConversation, resume_conversation),
+    "inbox.resume": (commands.ResumeInbox, resume_inbox),
+    "typing": (commands.Type, type_),
+}
+
+
+async def answer(desk: Desk, client: Client, name: str, arguments: list[Any]) -> dict[str, Any]:
+    """Carry an event out, and write its acknowledgement; never raises."""
+    try:
+        model, handler = _find(name)
+        return {"ok": True, "data": await handler(desk, client, read(model, arguments))}
+    except AssentError as error:
+        return refusal(error)
+    except Exception:  # noqa: BLE001  # the client gets an answer whatever is wrong with us
+        _log.exception("a socket event failed", event_name=name[:64])
+        return {"ok": False, "error": problem(AssentError("Something went wrong here; it was logged."))}
+
+
+def _find(name: str) -> tuple[type[Value], Handler]:
+    if name not in HANDLERS:
+        message = f"Nobody listens to this event. Known are: {', '.join(sorted(HANDLERS))}."
+        raise UnknownEvent(message)
+    return HANDLERS[name]
+
+
+def read(model: type[ValueT], arguments: list[Any]) -> ValueT:
+    """Read an event's one argument; raises Invalid, naming the fields, not what was in them."""
+    if len(arguments) != 1 or not isinstance(arguments[0], dict):
+        message = "Exactly one JSON object is expected."
+        raise Invalid(message)
+    try:
+        return model.model_validate(arguments[0])
+    except ValidationError as error:
+        fields = [
+            {"field": ".".join(str(part)[:64] for part in one["loc"]), "problem": one["msg"][:200]}
+            for one in error.errors(include_input=False, include_url=False, include_context=False)[:10]
+        ]
+        names = ", ".join(dict.fromkeys(one["field"] for one in fields))
+        raise Invalid(f"These fields are not right: {names}.", fields=fields) from None
