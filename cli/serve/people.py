@@ -1,0 +1,79 @@
+"""What somebody with access to the machine does in the data directory itself, also while the server runs."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select
+
+from cli.talk.screen import Screen
+from core.errors import Invalid
+from core.keys import load_ring
+from core.migrations.runner import upgrade
+from core.passwords import Password, Passwords
+from core.permissions import Role
+from core.rooms import LocalRooms
+from core.settings import load_settings
+from core.store import people
+from core.store.audit import AuditTrail
+from core.store.database import Database, open_database
+from core.store.work import change
+from core.tables.people import Workspace
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
+
+
+async def add_person(
+    screen: Screen, data: Path | None, email: str, role: Role, name: str | None, password: str
+) -> None:
+    """Create a person; the first one makes the workspace. Raises Conflict when the address is taken, Invalid."""
+    _check(email, password)
+    password_hash = await Passwords().hash(password)
+    async with _opened(data) as (database, audit):
+        async with change(database, LocalRooms()) as work:
+            shown = name or email.partition("@")[0]
+            person = await people.create_person(
+                work, audit, email=email, name=shown, password_hash=password_hash, role=role
+            )
+    if screen.json:
+        screen.data(person.model_dump(mode="json"))
+    else:
+        screen.show(f"Added {person.email} as {person.role}.")
+
+
+def _check(email: str, password: str) -> None:
+    """Raise Invalid for what sign-in would never accept; what was typed is not repeated."""
+    if not _EMAIL.fullmatch(email):
+        message = "This is no e-mail address."
+        raise Invalid(message)
+    try:
+        _PASSWORD.validate_python(password)
+    except ValidationError as error:
+        message = f"The password: {error.errors(include_input=False)[0]['msg']}."
+        raise Invalid(message) from None
+
+
+async def verify_audit(screen: Screen, data: Path | None) -> int:
+    """Check the chain of every workspace; returns 1 when one is broken."""
+    async with _opened(data) as (database, audit), database.reading() as session:
+        workspaces = (await session.execute(select(Workspace.id, Workspace.name))).all()
+        verdicts = [(name, await audit.verify(session, workspace_id)) for workspace_id, name in workspaces]
+    if screen.json:
+        screen.data([{"workspace": name} | verdict.model_dump() for name, verdict in verdicts])
+    for name, verdict in verdicts if not screen.json else ():
+        fault = f"broken at row {verdict.broken_at}: {verdict.reason}"
+        screen.show(f"{name}: {verdict.rows} rows, {'intact' if verdict.intact else fault}")
+    return 0 if all(verdict.intact for _, verdict in verdicts) else 1
+
+
+@asynccontextmanager
+async def _opened(data: Path | None) -> AsyncIterator[tuple[Database, AuditTrail]]:
+    settings = load_settings(data_dir=data)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await asyncio.to_thread(upgrade, settings.database_url)
+    async with open_database(settings.database_url) as database:
+        yield database, AuditTrail(load_ring(settings.data_dir))

@@ -1,0 +1,175 @@
+"""Approvals on the command line: all that would run is shown, and a decision quotes the digest that was shown."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import typer
+
+from cli.talk.ending import ServerError
+from cli.talk.screen import Screen, one_line
+from cli.talk.server import Server
+from cli.talk.values import lines_of
+from core.clock import now
+from core.errors import Invalid
+from core.messages import Approvers
+from core.text import reveal
+from core.values import ApprovalState, DecisionVerdict
+from core.views import ApprovalView
+
+
+class Show(Protocol):
+    """Writes one line, in a style."""
+
+    def __call__(self, text: object, style: str = "") -> None:
+        """Write it."""
+
+
+SHORT = 12  # characters of a digest that people compare
+_HIDDEN = "Hidden characters are written as [U+....]."
+
+
+async def load(server: Server, approval_id: str) -> ApprovalView:
+    """Fetch one approval."""
+    return ApprovalView.model_validate(await server.get(f"/approvals/{approval_id}"))
+
+
+async def decide(
+    server: Server, approval: ApprovalView, verdict: DecisionVerdict, comment: str | None
+) -> dict[str, Any]:
+    """Send a decision for exactly what `approval` shows."""
+    body = {"verdict": verdict, "digest": approval.digest, "decision_id": f"cli-{uuid.uuid4()}", "comment": comment}
+    answer: dict[str, Any] = await server.post(f"/approvals/{approval.id}/decision", body)
+    return answer
+
+
+async def list_approvals(server: Server, screen: Screen, state: str | None, limit: int) -> None:
+    """Show a page of approvals."""
+    page = await server.get("/approvals", state=state, limit=limit)
+    if screen.json:
+        screen.data(page)
+        return
+    views = [ApprovalView.model_validate(item) for item in page["items"]]
+    rows = [(one.id, one.state, one.risk, reveal(one.title), remaining(one)) for one in views]
+    screen.table(("ID", "STATE", "RISK", "TITLE", "TIME LEFT"), rows)
+    if page["total"] > len(views):
+        screen.say(f"{page['total'] - len(views)} more: raise --limit.")
+
+
+async def show_approval(server: Server, screen: Screen, approval_id: str) -> None:
+    """Show one approval in full."""
+    if screen.json:
+        screen.data(await server.get(f"/approvals/{approval_id}"))
+    else:
+        render(screen, await load(server, approval_id))
+
+
+async def decide_approval(
+    server: Server, screen: Screen, approval_id: str, verdict: DecisionVerdict, comment: str | None, *, sure: bool
+) -> int:
+    """Show what would run, ask a person who is there, and send the decision; returns the exit code."""
+    approval = await load(server, approval_id)
+    if not screen.json:
+        render(screen, approval)
+    if approval.arguments_cut and verdict is DecisionVerdict.APPROVE:
+        message = "Not all arguments can be shown here, so they cannot be approved here: open the page."
+        raise Invalid(message)
+    if screen.interactive and not sure and not confirmed(approval, verdict):
+        screen.say("Nothing was decided.")
+        return 1
+    answer = await decide(server, approval, verdict, comment)
+    if screen.json:
+        screen.data(answer)
+    else:
+        tell(screen, answer)
+    return 0
+
+
+def confirmed(approval: ApprovalView, verdict: DecisionVerdict) -> bool:
+    """Ask the person once more, in words that say what will happen."""
+    return bool(typer.confirm(f"{verdict.value.capitalize()}: {one_line(reveal(approval.title))}?", err=True))
+
+
+def tell(screen: Screen, answer: Mapping[str, Any]) -> None:
+    """Say what became of a decision."""
+    approval = ApprovalView.model_validate(answer["approval"])
+    if approval.state in {ApprovalState.PENDING, ApprovalState.REQUESTED}:
+        screen.show("The decision is kept; it takes effect as soon as the workflow is reachable.")
+    else:
+        screen.show(outcome(approval))
+
+
+def outcome(approval: ApprovalView) -> str:
+    """Return what an approval came to, and who decided."""
+    who = f" by {reveal(approval.decided_by_name)}" if approval.decided_by_name else ""
+    why = f": {reveal(approval.comment)}" if approval.comment else ""
+    return f"{approval.state.capitalize()}{who}{why}"
+
+
+def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> None:
+    """Write the whole request: risk first, every argument, what would change, the model's word apart."""
+    show = screen.say if notice else screen.show
+    show("")
+    show(f"{approval.risk.upper()}  {reveal(approval.title)}", "bold yellow")
+    show(f"  action     {reveal(approval.action)}")
+    for line in lines_of(approval.arguments):
+        show(f"    {line}")
+    if approval.arguments_cut:
+        show("    (some arguments are too long to be shown here: open the page)", "bold red")
+    _render_preview(show, approval)
+    if approval.reason:
+        show(f"  the assistant's own words, not checked: {reveal(approval.reason)}", "dim")
+    show(f"  who decides  {deciders(approval.approvers)}")
+    state = remaining(approval) if approval.state == ApprovalState.PENDING else outcome(approval)
+    show(f"  state      {state}")
+    show(f"  digest     {approval.digest[:SHORT]}    id {approval.id}")
+    if has_hidden(approval):
+        show(f"  {_HIDDEN}", "bold red")
+
+
+def _render_preview(show: Show, approval: ApprovalView) -> None:
+    preview = approval.preview
+    show(f"  effect     {reveal(preview.summary)}")
+    for change in preview.changes:
+        before, after = reveal(change.before or "nothing"), reveal(change.after or "nothing")
+        show(f"    {reveal(change.label)}: {before} -> {after}")
+    show(f"  {'can be undone' if preview.reversible else 'cannot be undone'}")
+    for warning in preview.warnings:
+        show(f"  warning: {reveal(warning)}", "bold red")
+
+
+def has_hidden(approval: ApprovalView) -> bool:
+    """Whether anything shown has a character that a person would not see."""
+    preview = approval.preview
+    texts = [approval.title, approval.action, approval.reason or "", preview.summary, *preview.warnings]
+    texts += [part for one in preview.changes for part in (one.label, one.before or "", one.after or "")]
+    texts += lines_of(approval.arguments, shown=False)
+    return any(reveal(text) != text for text in texts)
+
+
+def deciders(approvers: Approvers) -> str:
+    """Write who may decide."""
+    named = ["the requester"] if approvers.requester else []
+    return " or ".join([*named, *(f"any {role}" for role in approvers.roles)]) or "nobody"
+
+
+def remaining(approval: ApprovalView) -> str:
+    """Write the time left to decide, or the state when that is over."""
+    if approval.state != ApprovalState.PENDING:
+        return outcome(approval)
+    return f"pending, {span(approval.expires_at)} left"
+
+
+def span(until: datetime) -> str:
+    """Write the time from now to `until`, by its two largest units."""
+    seconds = max(0, int((until - now()).total_seconds()))
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def is_settled(error: ServerError) -> bool:
+    """Whether a decision was refused because somebody, or the clock, was first."""
+    return error.named in {"already_decided", "expired"}

@@ -1,0 +1,119 @@
+"""The commands of a client; what they run is imported only when they run."""
+
+from typing import Annotated
+
+import typer
+
+from cli.talk import approval_commands, conversation_commands, people_commands
+from cli.talk.choices import Data, Json, PasswordStdin, with_server
+
+_PANEL = "Talk"
+_EXITS = "Exit codes: 0 fine, 1 an error, 2 wrong usage, 3 not signed in, 4 refused, 5 the server cannot be reached."
+Url = Annotated[str | None, typer.Option(help="The server's address.", show_default="the last one")]
+Email = Annotated[str | None, typer.Option(help="Your e-mail address; asked when not given.")]
+Words = Annotated[str | None, typer.Argument(metavar="TEXT", help="What to say; without it, talk until you leave.")]
+Conversation = Annotated[str | None, typer.Option(metavar="ID", help="Talk in this conversation, not in the latest.")]
+New = Annotated[bool, typer.Option("--new", help="Begin a new conversation.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Stay until others have decided, though nobody is here to be asked.")
+]
+Turn = Annotated[str, typer.Argument(metavar="TURN", help="A turn's id.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (login, logout, chat, history, health):
+        app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
+    groups = {
+        "approvals": (approval_commands.group(), "See and decide what waits for consent."),
+        "conversations": (conversation_commands.group(), "List, show and change conversations."),
+        "users": (people_commands.group(), "The people of the workspace."),
+        "audit": (_audit(), "The audit trail."),
+    }
+    for name, (group, words) in groups.items():
+        app.add_typer(group, name=name, help=words, rich_help_panel=_PANEL, no_args_is_help=True, epilog=_EXITS)
+
+
+def login(
+    url: Url = None, email: Email = None, *, password_stdin: PasswordStdin = False, as_json: Json = False
+) -> None:
+    """Sign in to a server; later commands go there."""
+    from cli.talk.ending import run
+    from cli.talk.screen import Screen
+    from cli.talk.signing import login as work
+
+    screen = Screen(as_json=as_json)
+    run(work(screen, url, email, password_stdin=password_stdin), screen)
+
+
+def logout(*, as_json: Json = False) -> None:
+    """Sign out, here and on the server."""
+    from cli.talk.ending import run
+    from cli.talk.screen import Screen
+    from cli.talk.signing import logout as work
+
+    screen = Screen(as_json=as_json)
+    run(work(screen), screen)
+
+
+def chat(
+    text: Words = None,
+    conversation: Conversation = None,
+    *,
+    new: New = False,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Talk to the assistant: the answer appears as it is written, with its tools and requests for consent.
+
+    Ctrl-C stops the answer; again, it leaves. Where nobody can be asked, the command ends when the answer waits for
+    consent, and says how to give it. Exit code 130 when the answer was stopped.
+    """
+    if as_json and text is None:
+        message = "--json needs TEXT."
+        raise typer.BadParameter(message)
+    if text is not None and not text.strip():
+        message = "TEXT is blank."
+        raise typer.BadParameter(message)
+    from cli.talk.chat import chat as work
+
+    with_server(lambda server, screen: work(server, screen, text, conversation, new=new, wait=wait), as_json)
+
+
+def history(turn: Turn, *, as_json: Json = False) -> None:
+    """Show all that happened in a turn, in order: who, what, when, how often, how long."""
+    from cli.talk.history import show_history
+
+    with_server(lambda server, screen: show_history(server, screen, turn), as_json)
+
+
+def health(url: Url = None, *, as_json: Json = False) -> None:
+    """Ask a server how it is; exit code 1 when it is not well."""
+    from cli.talk.ending import run
+    from cli.talk.health import show_health
+    from cli.talk.screen import Screen
+
+    screen = Screen(as_json=as_json)
+    run(show_health(screen, url), screen)
+
+
+def _audit() -> typer.Typer:
+    group = typer.Typer()
+    group.callback()(lambda: None)
+    group.command(epilog=_EXITS)(verify)
+    return group
+
+
+def verify(data: Data = None, *, as_json: Json = False) -> None:
+    """Check the chain of the audit trail; exit code 1 when it is broken."""
+    from cli.talk.health import verify_audit
+
+    if data is None:
+        with_server(verify_audit, as_json)
+        return
+    from cli.serve.people import verify_audit as verify_directly
+    from cli.talk.ending import run
+    from cli.talk.screen import Screen
+
+    screen = Screen(as_json=as_json)
+    run(verify_directly(screen, data), screen)

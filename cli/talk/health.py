@@ -1,0 +1,31 @@
+"""How the server is, and whether its audit chain holds."""
+
+from cli.talk.credentials import DEFAULT_URL, CredentialStore
+from cli.talk.ending import FAILED
+from cli.talk.screen import Screen, one_line
+from cli.talk.server import Server, open_client, send
+
+
+async def show_health(screen: Screen, url: str | None) -> int:
+    """Ask without signing in; anything but a healthy server is exit code 1."""
+    stored = CredentialStore().read()
+    async with open_client(url or (stored.url if stored else DEFAULT_URL)) as client:
+        response = await send(client, "GET", "/health")
+    health = response.json()
+    if screen.json:
+        screen.data(health)
+    else:
+        for name, value in health.items():
+            screen.show(f"{one_line(name)}: {one_line(value)}")
+    return 0 if response.is_success else FAILED
+
+
+async def verify_audit(server: Server, screen: Screen) -> int:
+    """Let the server check its audit chain; a broken one is exit code 1."""
+    report = await server.get("/audit/verify")
+    if screen.json:
+        screen.data(report)
+    else:
+        for name, value in report.items():
+            screen.show(f"{one_line(name)}: {one_line(value)}")
+    return 0 if report.get("intact") else FAILED

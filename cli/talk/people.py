@@ -1,0 +1,53 @@
+"""The people of a workspace on the command line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cli.talk.conversations import change
+from cli.talk.screen import Screen
+from cli.talk.server import Server
+
+
+async def list_users(server: Server, screen: Screen) -> None:
+    """Show everybody in the workspace."""
+    page = await server.get("/users", limit=100)
+    if screen.json:
+        screen.data(page)
+        return
+    rows = [(one["id"], one["email"], one["name"], one["role"], _state(one)) for one in page["items"]]
+    screen.table(("ID", "E-MAIL", "NAME", "ROLE", "STATE"), rows)
+
+
+async def invite(server: Server, screen: Screen, email: str, role: str) -> None:
+    """Make an invitation and show its link, which is shown only once."""
+    answer = await server.post("/invitations", {"email": email, "role": role})
+    if screen.json:
+        screen.data(answer)
+        return
+    link = answer.get("url") or f"{server.credentials.url.rstrip('/')}/#invitation={answer['token']}"
+    screen.show(f"Invited {email} as {role}. Give them this link; it works once:")
+    screen.show(link)
+
+
+async def set_role(server: Server, screen: Screen, user: str, role: str) -> None:
+    """Give a person another role."""
+    user_id = await _find(server, user)
+    await change(server, screen, "PATCH", f"/users/{user_id}", {"role": role}, f"Now {role}:")
+
+
+async def disable(server: Server, screen: Screen, user: str) -> None:
+    """Sign a person out everywhere and refuse them from now on."""
+    user_id = await _find(server, user)
+    await change(server, screen, "POST", f"/users/{user_id}/disable", None, "Disabled:")
+
+
+async def _find(server: Server, user: str) -> str:
+    """Return the id of a person who is named by id or e-mail."""
+    if "@" not in user:
+        return user
+    page = await server.get("/users", limit=100)
+    return next((str(one["id"]) for one in page["items"] if one["email"] == user.lower()), user)
+
+
+def _state(user: Mapping[str, Any]) -> str:
+    return "disabled" if user.get("disabled_at") else "active"
