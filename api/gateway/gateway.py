@@ -1,10 +1,8 @@
 """The gateway: lets people in over Socket.IO, passes on what they send, and sends what is new."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
@@ -21,16 +19,14 @@ from api.gateway.quiet import QuietLog
 from api.gateway.safe_server import SafeServer
 from api.gateway.typists import Typists
 from api.intake import Intake
+from api.limits import Limits
+from api.tokens import Tokens
 from core.errors import AssentError, Invalid, NotSignedIn, Unavailable
 from core.permissions import Door, Principal
 from core.rooms import Rooms
 from core.settings import Settings
 from core.store import audience
 from core.store.database import Database
-
-if TYPE_CHECKING:
-    from api.limits import Limits
-    from api.tokens import Tokens
 
 POLL_SECONDS = 2.0
 SETTLE_SECONDS = 5.0

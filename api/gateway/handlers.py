@@ -1,10 +1,8 @@
 """One function for each client event: it has a checked value, makes one call, returns what is acknowledged."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -16,14 +14,12 @@ from api.gateway.feed import Since
 from api.gateway.feeds import Feeds
 from api.gateway.typists import Typists
 from api.intake import Intake
+from api.limits import Limits
 from core.errors import AssentError, Invalid, NotFound
 from core.store import audience, partials
 from core.store.database import Database
 from core.store.streams import Log
 from core.values import Value
-
-if TYPE_CHECKING:
-    from api.limits import Limits
 
 _log = structlog.get_logger()
 ValueT = TypeVar("ValueT", bound=Value)

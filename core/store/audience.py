@@ -80,7 +80,7 @@ def _holding(statement: Select[*_Row]) -> Select[*_Row]:
         statement.select_from(Session)
         .join(User, User.id == Session.user_id)
         .join(Membership, (Membership.user_id == User.id) & (Membership.workspace_id == Session.workspace_id))
-        .where(Session.revoked_at.is_(None), User.disabled_at.is_(None))
+        .where(Session.revoked_at.is_(None), User.disabled_at.is_(None), Membership.disabled_at.is_(None))
     )
 
 

@@ -17,15 +17,16 @@ from sqlmodel import SQLModel
 from api.gateway.gateway import Gateway
 from api.gateway.serving import uvicorn_options
 from api.intake import Intake
+from api.limits import Limits, rates_of
+from api.tokens import Tokens
 from core.clock import now
-from core.errors import NotSignedIn
 from core.events import ConversationUpdated
 from core.ids import new_id
 from core.keys import load_ring
 from core.permissions import Principal, Role
 from core.rooms import LocalRooms
 from core.settings import Settings
-from core.store import audience, streams
+from core.store import streams
 from core.store.audit import AuditTrail
 from core.store.database import Database, open_database
 from core.store.viewing import conversation_view
@@ -52,26 +53,6 @@ class RecordingWorkflows:
     async def decide(self, *facts: Any) -> str:
         self.told.append(("decide", *facts))
         return "accepted"
-
-
-class SessionTokens:
-    """Takes `good-SESSION` for the token of that sign-in."""
-
-    async def authenticate(self, database: Database, token: str) -> Principal:
-        session_id = token.removeprefix("good-")
-        async with database.reading() as session:
-            found = await audience.standing(session, [session_id])
-        if session_id not in found:
-            message = "Sign in."
-            raise NotSignedIn(message)
-        return found[session_id]
-
-
-class FreeLimits:
-    """Never too many."""
-
-    async def check(self, _kind: str, _key: str) -> None:
-        return None
 
 
 class Raw:
@@ -101,9 +82,9 @@ class Raw:
         except websockets.ConnectionClosed:
             return frames
 
-    async def sign_in(self, who: Principal) -> None:
+    async def sign_in(self, token: str) -> None:
         await self.until("0")
-        await self.send("40" + json.dumps({"token": token_of(who)}))
+        await self.send("40" + json.dumps({"token": token}))
         await self.until("40")
         await self.until('42["connected"')
 
@@ -138,10 +119,6 @@ class Listener:
         return [payload["seq"] for _, payload in self.events if payload.get("stream") == stream_id and "seq" in payload]
 
 
-def token_of(who: Principal) -> str:
-    return f"good-{who.session_id}"
-
-
 async def eventually(is_true: Callable[[], bool | Awaitable[bool]]) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(WAIT):
@@ -160,11 +137,12 @@ class Stage:
         self.database = database
         self.rooms = LocalRooms()
         self.workflows = RecordingWorkflows()
-        trail = AuditTrail(load_ring(settings.data_dir))
+        ring = load_ring(settings.data_dir)
+        trail = AuditTrail(ring)
+        self.tokens = Tokens(ring, settings)
         self.intake = Intake(database, self.rooms, self.workflows, trail, settings)  # type: ignore[arg-type]
-        self.gateway = Gateway(
-            settings, database, self.rooms, self.intake, SessionTokens(), FreeLimits()  # type: ignore[arg-type]
-        )
+        limits = Limits(rates_of(settings))
+        self.gateway = Gateway(settings, database, self.rooms, self.intake, self.tokens, limits)
         self.url = ""
         self._keep = keep
         self._counter = itertools.count(1)
@@ -185,7 +163,12 @@ class Stage:
         name = f"Person {next(self._counter)}"
         user = User(id=new_id("usr"), email=f"{name}@x.test".replace(" ", ""), name=name, created_at=now())
         member = Membership(
-            id=new_id("mem"), workspace_id=workspace_id, user_id=user.id, role=role, epoch=new_id("epo"), created_at=now()
+            id=new_id("mem"),
+            workspace_id=workspace_id,
+            user_id=user.id,
+            role=role,
+            epoch=new_id("epo"),
+            created_at=now(),
         )
         async with self.database.writing() as session:
             session.add(user)
@@ -197,7 +180,10 @@ class Stage:
         row = Session(id=new_id("ses"), user_id=user_id, workspace_id=workspace_id, created_at=now())
         async with self.database.writing() as session:
             session.add(row)
-        return await SessionTokens().authenticate(self.database, f"good-{row.id}")
+        return await self.tokens.authenticate(self.database, self.tokens.access(user_id, row.id, workspace_id))
+
+    def token(self, who: Principal) -> str:
+        return self.tokens.access(who.user_id, who.session_id, who.workspace_id)
 
     async def conversation(self, owner: Principal, *others: Principal) -> str:
         at = now()
@@ -232,17 +218,17 @@ class Stage:
 
     async def raw(self, who: Principal | None = None, **options: Any) -> Raw:
         address = self.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
-        wire = await self._keep.enter_async_context(websockets.connect(address, **options))
+        wire = await self._keep.enter_async_context(websockets.connect(address, close_timeout=0.1, **options))
         raw = Raw(wire)
         if who is not None:
-            await raw.sign_in(who)
+            await raw.sign_in(self.token(who))
         return raw
 
     async def listener(self, who: Principal, transports: tuple[str, ...] = ("websocket",), **auth: Any) -> Listener:
         client = socketio.AsyncClient(reconnection=False)
         listener = Listener(client)
         client.on("*", listener.heard)
-        await client.connect(self.url, auth={"token": token_of(who)} | auth, transports=list(transports))
+        await client.connect(self.url, auth={"token": self.token(who)} | auth, transports=list(transports))
         self._keep.push_async_callback(client.disconnect)
         await listener.until(lambda one: bool(one.named("connected")))
         return listener
@@ -251,7 +237,7 @@ class Stage:
 @asynccontextmanager
 async def open_stage(directory: Path, **given: Any) -> AsyncIterator[Stage]:
     """Start a gateway in this process, on a free port."""
-    settings = Settings(data_dir=directory, **given)
+    settings = Settings(data_dir=directory, **{"messages_per_minute": 1000} | given)
     async with AsyncExitStack() as keep:
         database = await keep.enter_async_context(open_database(settings.database_url))
         async with database.writing() as session:
