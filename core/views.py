@@ -161,3 +161,14 @@ class InvitationView(Value):
     expires_at: datetime
     accepted_at: datetime | None
     revoked_at: datetime | None
+
+
+class AuditView(Value):
+    """One row of the audit log."""
+
+    number: int
+    at: datetime
+    actor: str
+    kind: str
+    subject: str
+    body: dict[str, Any]

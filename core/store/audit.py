@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import FIRST, Link, Verdict, Verifier, mac_of
@@ -10,6 +10,7 @@ from core.clock import now
 from core.keys import KeyRing
 from core.store.work import Work
 from core.tables.records import AuditHead, AuditRow
+from core.views import AuditView
 
 _PAGE = 500
 
@@ -90,3 +91,17 @@ async def about(session: AsyncSession, workspace_id: str, subjects: set[str]) ->
         .limit(_PAGE)
     )
     return list((await session.execute(statement)).scalars())
+
+
+async def page(
+    session: AsyncSession, workspace_id: str, *, limit: int, before: int | None
+) -> tuple[list[AuditView], int | None, int]:
+    """Give the newest rows before a number, newest first; the next cursor; the total. The caller checks who asks."""
+    of_it = AuditRow.workspace_id == workspace_id
+    statement = select(AuditRow).where(of_it).order_by(AuditRow.number.desc()).limit(limit + 1)
+    if before is not None:
+        statement = statement.where(AuditRow.number < before)
+    rows = list((await session.execute(statement)).scalars())
+    total = (await session.execute(select(func.count()).select_from(AuditRow).where(of_it))).scalar_one()
+    shown = [AuditView.model_validate(row.model_dump(include=set(AuditView.model_fields))) for row in rows[:limit]]
+    return shown, shown[-1].number if len(rows) > limit else None, total

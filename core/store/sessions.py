@@ -66,6 +66,13 @@ async def revoke(session: AsyncSession, session_id: str) -> None:
     await session.execute(statement)
 
 
+async def revoke_by_token(session: AsyncSession, refresh_token: str) -> None:
+    """End the session of a refresh token, used or not; a token that is none ends nothing."""
+    link = await _lock_link(session, refresh_token)
+    if link is not None:
+        await revoke(session, link.session_id)
+
+
 async def _lock_link(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
     statement = (
         select(RefreshToken)

@@ -1,6 +1,6 @@
 """Turns in SQL: begun, parked, resumed, restarted, ended; each ending is a compare-and-set with its one event."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -35,6 +35,12 @@ async def of_conversation(
         .limit(limit)
     )
     return [turn_view(row) for row in (await session.execute(statement)).scalars()]
+
+
+async def count(session: AsyncSession, conversation_id: str) -> int:
+    """Count a conversation's turns. The caller has checked who asks."""
+    statement = select(func.count()).select_from(Turn).where(Turn.conversation_id == conversation_id)
+    return (await session.execute(statement)).scalar_one()
 
 
 async def _visible(session: AsyncSession, who: Principal, turn_id: str) -> Turn:

@@ -1,0 +1,126 @@
+"""The composition root of the doors: settings become clients, clients become doors, all in one ASGI application."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import socketio
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+from temporalio.client import Client
+
+from api.bodies import JsonBodies
+from api.edge import Edge
+from api.gateway.gateway import Gateway
+from api.intake import Intake
+from api.limits import Limits, rates_of
+from api.page.serve import routes as page_routes
+from api.probes import Probes
+from api.problems import add_handlers
+from api.rest import approvals, audit, auth, connectors, conversations, health, invitations, messages, turns, users
+from api.rest.context import Context
+from api.signing import Signing
+from api.tokens import Tokens
+from connectors.registry import Registry, native_connectors
+from core.keys import KeyRing
+from core.passwords import Passwords
+from core.rooms import Rooms
+from core.settings import Settings
+from core.store.audit import AuditTrail
+from core.store.database import Database
+from core.temporal import TemporalState
+from workflows.handles import Workflows
+
+PREFIX = "/api/v1"
+_NOUNS = (auth, users, invitations, conversations, messages, turns, approvals, connectors, health, audit)
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem document (RFC 9457).",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+
+def build_app(
+    settings: Settings,
+    database: Database,
+    client: Client,
+    rooms: Rooms,
+    ring: KeyRing,
+    temporal: TemporalState,
+) -> ASGIApp:
+    """Wire REST, the gateway and the page; call it where the event loop runs. Its lifespan opens and closes them."""
+    audit_trail = AuditTrail(ring)
+    tokens, limits = Tokens(ring, settings), Limits(rates_of(settings))
+    workflows = Workflows(client, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
+    intake = Intake(database, rooms, workflows, audit_trail, settings)
+    gateway = Gateway(settings, database, rooms, intake, tokens, limits)
+    context = Context(
+        settings=settings,
+        database=database,
+        rooms=rooms,
+        audit=audit_trail,
+        tokens=tokens,
+        signing=Signing(database, ring, audit_trail, tokens, Passwords(), limits, settings.refresh_token_days),
+        limits=limits,
+        intake=intake,
+        registry=Registry.load(native_connectors(database, settings.files_dir)),
+        probes=Probes(settings, database, client, temporal, gateway.stats),
+    )
+    rest = build_rest(context, _lifespan(gateway, intake))
+    # No on_startup here: it would take the lifespan away from FastAPI.
+    whole: ASGIApp = socketio.ASGIApp(gateway.server, other_asgi_app=rest)
+    return whole
+
+
+def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
+    """Build everything but the gateway."""
+    app = FastAPI(
+        title="Assent",
+        summary="Durable conversations, human assent, on any channel.",
+        version=version("assent"),
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses=_ERRORS,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    nouns = APIRouter(prefix=PREFIX)
+    for noun in _NOUNS:
+        nouns.include_router(noun.router)
+    app.include_router(nouns)
+    app.router.routes.extend(page_routes())
+    add_handlers(app)
+    _surround(app, context.settings)
+    return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """Add the layers; the last one added is the outermost."""
+    app.add_middleware(JsonBodies, max_bytes=settings.body_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Assent-Door"],
+            expose_headers=["Retry-After"],
+        )
+    app.add_middleware(Edge)
+
+
+def _lifespan(gateway: Gateway, intake: Intake) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def live(_app: FastAPI) -> AsyncIterator[None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.aclose()
+            await intake.aclose()
+
+    return live

@@ -1,0 +1,90 @@
+"""The messages of a conversation: listed from the newest back, and said."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
+from pydantic import Field
+
+from api.intake import Accepted
+from api.rest.context import Here, PathId, Through, Who
+from api.rest.pages import Limit, Page
+from api.waiting import Outcome, outcome
+from core.ids import ClientId
+from core.store import messages
+from core.text import SafeStr
+from core.values import TurnState, Value
+from core.views import MessageView, ProblemView
+
+router = APIRouter(tags=["messages"])
+
+Wait = Annotated[float, Query(ge=0, le=60, allow_inf_nan=False, description="Wait so many seconds for the answer.")]
+Before = Annotated[int | None, Query(ge=0, lt=2**31, description="`next` of the page before.")]
+
+
+class NewMessage(Value):
+    """What you say. Sent twice under the same client id, it is said once."""
+
+    text: SafeStr = Field(examples=["Add a task: Buy milk"])
+    client_message_id: ClientId = Field(examples=["4f7c2a0e-1"])
+
+
+class Said(Value):
+    """The message is kept; with `wait`, how its turn stands."""
+
+    message_id: str
+    turn_id: str
+    state: TurnState
+    duplicate: bool
+    reply: MessageView | None = None
+    requires_approval: bool = False
+    approval_id: str | None = None
+    error: ProblemView | None = None
+
+
+@router.get("/conversations/{conversation_id}/messages")
+async def list_messages(
+    here: Here, who: Who, conversation_id: PathId, limit: Limit = 50, cursor: Before = None
+) -> Page[MessageView]:
+    """List the newest messages, oldest first; `next` leads to those before."""
+    async with here.database.reading() as session:
+        items, following, total = await messages.page(session, who, conversation_id, before=cursor, limit=limit)
+    return Page(items=items, next=None if following is None else str(following), total=total)
+
+
+@router.get("/messages/{message_id}")
+async def get_message(here: Here, who: Who, message_id: PathId) -> MessageView:
+    """Show one message, whole."""
+    async with here.database.reading() as session:
+        return await messages.one(session, who, message_id)
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={200: {"model": Said, "description": "The turn has ended, or it waits for an approval."}},
+)
+async def say(
+    here: Here,
+    who: Who,
+    door: Through,
+    conversation_id: PathId,
+    body: NewMessage,
+    response: Response,
+    wait: Wait = 0,
+) -> Said:
+    """Say something. The answer comes as events; with `?wait=SECONDS` 200 says that the turn has ended or waits."""
+    await here.limits.check("message", who.user_id)
+    accepted = await here.intake.submit_message(who, door, conversation_id, body.text, body.client_message_id)
+    if not wait:
+        return _said(accepted)
+    found = await outcome(here.database, here.rooms, who, accepted.turn_id, wait)
+    if found.is_settled:
+        response.status_code = status.HTTP_200_OK
+    return _said(accepted, found)
+
+
+def _said(accepted: Accepted, found: Outcome | None = None) -> Said:
+    known = {"message_id": accepted.message_id, "turn_id": accepted.turn_id, "duplicate": accepted.duplicate}
+    if found is None:
+        return Said.model_validate({**known, "state": accepted.state})
+    return Said.model_validate({**known, **dict(found), "requires_approval": found.approval_id is not None})

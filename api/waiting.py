@@ -1,0 +1,90 @@
+"""Waits until a turn has ended or needs people: the doorbell wakes it, and every two seconds SQL is asked anyway."""
+
+import asyncio
+import time
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.events import VolatileEvent
+from core.permissions import Principal
+from core.rooms import Rooms
+from core.store import approvals, messages, turns
+from core.store.database import Database
+from core.values import TurnState, Value
+from core.views import MessageView, ProblemView, TurnView
+
+_POLL = 2.0
+_MANY = 100
+
+
+class Outcome(Value):
+    """Where a turn stands, with its reply, or with the approval that it waits for."""
+
+    state: TurnState
+    reply: MessageView | None
+    approval_id: str | None
+    error: ProblemView | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more happens unless somebody does something."""
+        return self.state.is_terminal or self.state is TurnState.WAITING
+
+
+class _Bell:
+    """Rings for one stream."""
+
+    def __init__(self, stream_id: str) -> None:
+        self._stream_id = stream_id
+        self.event = asyncio.Event()
+
+    def rang(self, stream_id: str) -> None:
+        """Hear of new durable events."""
+        if stream_id == self._stream_id:
+            self.event.set()
+
+    def said(self, stream_id: str, event: VolatileEvent) -> None:
+        """Hear a volatile event: nothing to do."""
+
+
+async def outcome(database: Database, rooms: Rooms, who: Principal, turn_id: str, seconds: float) -> Outcome:
+    """Wait at most `seconds` for the turn to end or to wait for people; tells where it stands then. Raises NotFound."""
+    async with database.reading() as session:
+        turn = await turns.one(session, who, turn_id)
+    bell = _Bell(turn.conversation_id)
+    cease = rooms.listen(bell)
+    until = time.monotonic() + seconds
+    try:
+        while True:
+            bell.event.clear()
+            found = await _look(database, who, turn_id)
+            left = until - time.monotonic()
+            if found.is_settled or left <= 0:
+                return found
+            await _listen(bell.event, min(left, _POLL))
+    finally:
+        cease()
+
+
+async def _listen(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+async def _look(database: Database, who: Principal, turn_id: str) -> Outcome:
+    async with database.reading() as session:
+        turn = await turns.one(session, who, turn_id)
+        state = TurnState(turn.state)
+        reply = await messages.reply_of(session, turn_id) if state.is_terminal else None
+        pending = await _pending(session, who, turn) if state is TurnState.WAITING else None
+    return Outcome(state=state, reply=reply, approval_id=pending, error=turn.error)
+
+
+async def _pending(session: AsyncSession, who: Principal, turn: TurnView) -> str | None:
+    found, _, _ = await approvals.page(
+        session, who, state="pending", conversation_id=turn.conversation_id, limit=_MANY, cursor=None
+    )
+    return next((one.id for one in reversed(found) if one.turn_id == turn.id), None)

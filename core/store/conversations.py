@@ -1,0 +1,171 @@
+"""Conversations in SQL: begun, listed newest first, renamed, hidden and brought back."""
+
+import base64
+import binascii
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import now
+from core.errors import Invalid, NotAllowed, NotFound
+from core.events import ConversationCreated, ConversationDeleted, ConversationUpdated, DurableEvent
+from core.ids import new_id
+from core.permissions import Door, Principal
+from core.store import streams
+from core.store.viewing import conversation_view
+from core.store.visibility import sees_conversation
+from core.store.work import Work
+from core.tables.people import Membership
+from core.tables.talk import Conversation, Participant
+from core.views import ConversationView
+
+
+async def create(work: Work, who: Principal, door: Door, *, title: str, mode: str) -> ConversationView:
+    """Begin a conversation of this person. Raises NotAllowed for a viewer."""
+    _check_may_talk(who)
+    at = now()
+    row = Conversation(
+        id=new_id("cnv"),
+        workspace_id=who.workspace_id,
+        owner_id=who.user_id,
+        title=title,
+        mode=mode,
+        origin_channel=door,
+        epoch=new_id("ep"),
+        created_at=at,
+        updated_at=at,
+        last_activity_at=at,
+    )
+    work.session.add(row)
+    await work.session.flush()
+    work.session.add(Participant(conversation_id=row.id, user_id=who.user_id, joined_at=at))
+    await work.session.flush()
+    view = conversation_view(row)
+    await _tell(work, row, ConversationCreated(conversation=view))
+    return view
+
+
+async def page(
+    session: AsyncSession, who: Principal, *, limit: int, cursor: str | None, deleted: bool = False
+) -> tuple[list[ConversationView], str | None, int]:
+    """Give the person's conversations (or the deleted ones), last active first; the next cursor; the true total."""
+    theirs = and_(sees_conversation(who), _is_deleted(deleted=deleted))
+    statement = (
+        select(Conversation)
+        .where(theirs)
+        .order_by(Conversation.last_activity_at.desc(), Conversation.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(_after(cursor))
+    rows = list((await session.execute(statement)).scalars())
+    total = (await session.execute(select(func.count()).select_from(Conversation).where(theirs))).scalar_one()
+    following = _cursor(rows[limit - 1]) if len(rows) > limit else None
+    return [conversation_view(row) for row in rows[:limit]], following, total
+
+
+async def one(session: AsyncSession, who: Principal, conversation_id: str) -> ConversationView:
+    """Give one conversation that the person sees; raises NotFound."""
+    return conversation_view(await _load(session, who, conversation_id, deleted=False))
+
+
+async def check_owned(session: AsyncSession, who: Principal, conversation_id: str) -> None:
+    """Raise NotFound or NotAllowed unless the conversation is this person's."""
+    _check_owns(who, await _load(session, who, conversation_id, deleted=False))
+
+
+async def rename(work: Work, who: Principal, conversation_id: str, title: str) -> ConversationView:
+    """Give a conversation another title. Raises NotFound, NotAllowed."""
+    _check_may_talk(who)
+    row = await _load(work.session, who, conversation_id, deleted=False, lock=True)
+    row.title, row.updated_at = title, now()
+    await work.session.flush()
+    view = conversation_view(row)
+    await _tell(work, row, ConversationUpdated(conversation=view))
+    return view
+
+
+async def delete(work: Work, who: Principal, conversation_id: str) -> ConversationView:
+    """Hide a conversation from everybody at once; only whose it is may. Raises NotFound, NotAllowed."""
+    row = await _load(work.session, who, conversation_id, deleted=False, lock=True)
+    _check_owns(who, row)
+    row.deleted_at = row.updated_at = now()
+    await work.session.flush()
+    view = conversation_view(row)
+    await _tell(work, row, ConversationDeleted(conversation=view))
+    return view
+
+
+async def restore(work: Work, who: Principal, conversation_id: str) -> ConversationView:
+    """Bring a deleted conversation back; only whose it is may. Raises NotFound, NotAllowed."""
+    row = await _load(work.session, who, conversation_id, deleted=True, lock=True)
+    _check_owns(who, row)
+    row.deleted_at, row.updated_at = None, now()
+    await work.session.flush()
+    view = conversation_view(row)
+    await _tell(work, row, ConversationUpdated(conversation=view))
+    return view
+
+
+async def _load(
+    session: AsyncSession, who: Principal, conversation_id: str, *, deleted: bool, lock: bool = False
+) -> Conversation:
+    statement = select(Conversation).where(
+        Conversation.id == conversation_id, sees_conversation(who), _is_deleted(deleted=deleted)
+    )
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    row = (await session.execute(statement)).scalar_one_or_none()
+    if row is None:
+        message = "There is no such conversation."
+        raise NotFound(message)
+    return row
+
+
+def _is_deleted(*, deleted: bool) -> ColumnElement[bool]:
+    return Conversation.deleted_at.is_not(None) if deleted else Conversation.deleted_at.is_(None)
+
+
+def _check_may_talk(who: Principal) -> None:
+    if not who.may_talk:
+        message = "A viewer reads only."
+        raise NotAllowed(message)
+
+
+def _check_owns(who: Principal, row: Conversation) -> None:
+    _check_may_talk(who)
+    if row.owner_id != who.user_id:
+        message = "Only whose conversation it is may do this."
+        raise NotAllowed(message)
+
+
+async def _tell(work: Work, row: Conversation, event: DurableEvent) -> None:
+    """Write the event to the conversation's stream, and to the inbox of each participant."""
+    await streams.append(work, row.id, event)
+    statement = (
+        select(Membership.id)
+        .join(Participant, Participant.user_id == Membership.user_id)
+        .where(Participant.conversation_id == row.id, Membership.workspace_id == row.workspace_id)
+        .order_by(Membership.id)
+    )
+    for membership_id in (await work.session.execute(statement)).scalars().all():
+        await streams.notify(work, membership_id, event)
+
+
+def _cursor(row: Conversation) -> str:
+    text = f"{row.last_activity_at.isoformat()} {row.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _after(cursor: str) -> ColumnElement[bool]:
+    """Read a cursor that we gave; raises Invalid for any other text."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        moment, _, last_id = text.partition(" ")
+        at = datetime.fromisoformat(moment).astimezone()
+    except (binascii.Error, ValueError, OverflowError) as error:
+        message = "This is not a cursor that a list gave."
+        raise Invalid(message) from error
+    older = Conversation.last_activity_at < at
+    return or_(older, and_(Conversation.last_activity_at == at, Conversation.id < last_id))
