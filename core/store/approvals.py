@@ -47,7 +47,7 @@ async def page(
                 (Approval.created_at < at.created_at) | ((Approval.created_at == at.created_at) & (Approval.id < at.id))
             )
     statement = statement.order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit + 1)
-    rows = (await session.execute(statement)).tuples().all()
+    rows = (await session.execute(statement)).all()
     following = rows[limit - 1][0].id if len(rows) > limit else None
     return [approval_view(row, name) for row, name in rows[:limit]], following, total
 
@@ -68,7 +68,7 @@ def _seen_by(who: Principal) -> Select[Approval, str]:
 
 async def one(session: AsyncSession, who: Principal, approval_id: str) -> ApprovalView:
     """Give one approval that the person sees; raises NotFound."""
-    row = (await session.execute(_seen_by(who).where(Approval.id == approval_id))).tuples().one_or_none()
+    row = (await session.execute(_seen_by(who).where(Approval.id == approval_id))).one_or_none()
     if row is None:
         message = "There is no such approval."
         raise NotFound(message)

@@ -125,7 +125,7 @@ async def planned(session: AsyncSession, turn_id: str, number: int, timeouts: di
             tool_call_id=call.id,
             verdict=CallVerdict(call.verdict),
             timeout_seconds=timeouts.get(call.action, 30.0),
-            approval=approvals.as_input(approval) if approval else None,
+            approval=approvals.as_input(approval) if approval is not None else None,
         )
-        for call, approval in (await session.execute(statement)).tuples()
+        for call, approval in (await session.execute(statement))
     ]
