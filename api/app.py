@@ -14,6 +14,7 @@ from temporalio.client import Client
 from api.bodies import JsonBodies
 from api.edge import Edge
 from api.gateway.gateway import Gateway
+from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits, rates_of
 from api.page.serve import routes as page_routes
@@ -66,6 +67,7 @@ def build_app(
         signing=Signing(database, ring, audit_trail, tokens, Passwords(), limits, settings.refresh_token_days),
         limits=limits,
         intake=intake,
+        histories=Histories(database, client, temporal.ui_url),
         registry=Registry.load(native_connectors(database, settings.files_dir)),
         probes=Probes(settings, database, client, temporal, gateway.stats),
     )

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 
+from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits
 from api.probes import Probes
@@ -36,6 +37,7 @@ class Context:
     signing: Signing
     limits: Limits
     intake: Intake
+    histories: Histories
     registry: Registry
     probes: Probes
 

@@ -6,6 +6,7 @@ from pydantic import Field
 from api.intake import Accepted
 from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Limit, Page
+from api.timeline import Timeline
 from core.ids import ClientId
 from core.store import calls, conversations, partials, turns
 from core.values import Value
@@ -51,6 +52,12 @@ async def list_turns(here: Here, who: Who, conversation_id: PathId, limit: Limit
         found = await turns.of_conversation(session, who, conversation_id, limit)
         total = await turns.count(session, conversation_id)
     return Page(items=found, next=None, total=total)
+
+
+@router.get("/turns/{turn_id}/history")
+async def get_history(here: Here, who: Who, turn_id: PathId) -> Timeline:
+    """Tell what happened in a turn, in one order, from SQL and Temporal."""
+    return await here.histories.timeline(who, turn_id)
 
 
 @router.post("/turns/{turn_id}/stop")
