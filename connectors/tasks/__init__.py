@@ -1,1 +1,1 @@
-"""A to-do list kept in the workspace's own SQL."""
+"""A person's own to-do list."""

@@ -1,0 +1,95 @@
+"""The contract of a connector: what it is told, what it answers, how it fails.
+
+ConnectorError
+  TemporaryFailure 503    try again, after `retry_after` seconds if it says so
+  NeedsAuthorization 403  somebody has to connect an account, or sign in to it again
+  PermanentFailure 422    trying again changes nothing
+  OutcomeUnknown 502      it may have taken effect, or not: a person has to look
+"""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from connectors.manifest import ConnectorManifest
+from core.errors import AssentError
+from core.ids import Id
+from core.values import Value
+from core.views import ChangeView as Change
+from core.views import PreviewView as Preview
+
+__all__ = [
+    "CallContext",
+    "Change",
+    "Connector",
+    "ConnectorError",
+    "NeedsAuthorization",
+    "OutcomeUnknown",
+    "PermanentFailure",
+    "Preview",
+    "TemporaryFailure",
+]
+
+
+class CallContext(Value):
+    """What a connector knows of a call. `user_id` is on whose behalf; the key is the same for every attempt."""
+
+    workspace_id: Id
+    user_id: Id
+    conversation_id: Id
+    turn_id: Id
+    tool_call_id: Id
+    idempotency_key: str
+    deadline: datetime
+
+
+class Connector(Protocol):
+    """A service. Arguments have passed the action's schema before they get here.
+
+    Both methods raise a ConnectorError and nothing else of their own. Only the gate calls `execute`.
+    """
+
+    @property
+    def manifest(self) -> ConnectorManifest:
+        """What it can do."""
+        ...
+
+    async def preview(self, action: str, arguments: dict[str, Any], context: CallContext) -> Preview:
+        """Say what the action would do, changing nothing."""
+        ...
+
+    async def execute(self, action: str, arguments: dict[str, Any], context: CallContext) -> dict[str, Any]:
+        """Do it, and give the result as JSON."""
+        ...
+
+
+class ConnectorError(AssentError):
+    """A call that did not work."""
+
+
+class TemporaryFailure(ConnectorError):
+    """Try again; `retry_after` in seconds, None when the service did not say."""
+
+    code, status, title = "temporary_failure", 503, "Did not work this time"
+
+    def __init__(self, detail: str, retry_after: float | None = None, **more: Any) -> None:
+        """Keep the seconds after which to try again."""
+        super().__init__(detail, retry_after=retry_after, **more)
+        self.retry_after = retry_after
+
+
+class NeedsAuthorization(ConnectorError):
+    """Somebody has to connect an account, or sign in to it again."""
+
+    code, status, title = "needs_authorization", 403, "Needs to be connected"
+
+
+class PermanentFailure(ConnectorError):
+    """Trying again changes nothing; the sentence says what would."""
+
+    code, status, title = "permanent_failure", 422, "Cannot be done"
+
+
+class OutcomeUnknown(ConnectorError):
+    """It may have taken effect, or not: a person has to look."""
+
+    code, status, title = "outcome_unknown", 502, "Nobody knows what became of it"

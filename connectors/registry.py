@@ -1,0 +1,156 @@
+"""The registry: every connector there is, and each action by its full name."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from jsonschema import Draft202012Validator
+
+from connectors.arguments import check_arguments
+from connectors.base import Connector
+from connectors.files.connector import FilesConnector
+from connectors.files.folder import SUPPORTED as FILES_SUPPORTED
+from connectors.manifest import ActionSpec, BadManifest, ConnectorManifest, Effect
+from connectors.tasks.connector import TasksConnector
+from core.digest import canonical
+from core.errors import NotFound
+from core.permissions import Role
+from core.policy import CallFacts, Ruling, evaluate
+from core.store.database import Database
+
+
+class UnknownAction(NotFound):
+    """No connector has an action of that name."""
+
+    code, title = "unknown_action", "Unknown action"
+
+
+@dataclass(frozen=True)
+class BoundAction:
+    """An action together with the connector that does it."""
+
+    connector: Connector
+    spec: ActionSpec
+
+    @property
+    def name(self) -> str:
+        """The full name, `connector.action`."""
+        return f"{self.connector.manifest.id}.{self.spec.name}"
+
+    @cached_property
+    def schema_digest(self) -> str:
+        """SHA-256, in hex, of all that consent to this action relies on: a change of any of it voids consent."""
+        manifest, spec = self.connector.manifest, self.spec
+        bound = {
+            "connector": manifest.id,
+            "connector_version": manifest.version,
+            "action": spec.name,
+            "version": spec.version,
+            "schema": spec.schema_,
+            "effect": spec.effect.value,
+            "risk": spec.risk.value,
+        }
+        return hashlib.sha256(canonical(bound)).hexdigest()
+
+    @cached_property
+    def _validator(self) -> Draft202012Validator:
+        return Draft202012Validator(self.spec.schema_)
+
+    def check(self, arguments: Any) -> dict[str, Any]:
+        """Return the arguments when the action can take them; raises BadArguments."""
+        return check_arguments(self.name, self._validator, arguments)
+
+    def ruling(self, role: Role) -> Ruling:
+        """Say what the built-in rules make of it when a person of this role asks."""
+        spec = self.spec
+        return evaluate(
+            CallFacts(action=self.name, risk=spec.risk, allow_reason=spec.allow_reason, requester_role=role)
+        )
+
+
+class Registry:
+    """All connectors and their actions."""
+
+    def __init__(self, connectors: Sequence[Connector], actions: dict[str, BoundAction]) -> None:
+        """Keep what `load` has checked."""
+        self._connectors = tuple(connectors)
+        self._actions = actions
+
+    @classmethod
+    def load(cls, connectors: Sequence[Connector]) -> Self:
+        """Put connectors together; raises BadManifest when two have one id or a reference leads nowhere."""
+        ids = [connector.manifest.id for connector in connectors]
+        twice = sorted({one for one in ids if ids.count(one) > 1})
+        if twice:
+            message = f"more than one connector is called {', '.join(twice)}"
+            raise BadManifest(message)
+        bound = [BoundAction(connector, spec) for connector in connectors for spec in connector.manifest.actions]
+        registry = cls(connectors, {action.name: action for action in bound})
+        for action in bound:
+            registry._check_references(action)
+        return registry
+
+    def _check_references(self, action: BoundAction) -> None:
+        for name, hint in action.spec.references.items():
+            target = self._actions.get(hint["action"])
+            if target is None or target.spec.effect is not Effect.READ:
+                message = f"{action.name}: {name} is resolved by {hint['action']}, which is no action that reads"
+                raise BadManifest(message)
+            target.check(hint.get("arguments", {}))
+
+    def manifests(self) -> list[ConnectorManifest]:
+        """Give every connector's manifest."""
+        return [connector.manifest for connector in self._connectors]
+
+    def actions(self) -> list[BoundAction]:
+        """Give every action, connectors and actions in their own order."""
+        return list(self._actions.values())
+
+    def action(self, name: str) -> BoundAction:
+        """Give the action of that full name; raises UnknownAction."""
+        found = self._actions.get(name)
+        if found is None:
+            message = "There is no action of that name."
+            raise UnknownAction(message)
+        return found
+
+    def timeouts(self) -> dict[str, float]:
+        """Give the seconds that each action may take."""
+        return {name: action.spec.timeout_s for name, action in self._actions.items()}
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Give what people are shown of each connector, as JSON; `policy` is the default for a member."""
+        return [_connector_shown(connector.manifest, self) for connector in self._connectors]
+
+
+def _connector_shown(manifest: ConnectorManifest, registry: Registry) -> dict[str, Any]:
+    actions = [registry.action(f"{manifest.id}.{spec.name}") for spec in manifest.actions]
+    return {
+        **manifest.model_dump(mode="json", include={"id", "version", "title", "description", "origin"}),
+        "actions": [_action_shown(action) for action in actions],
+    }
+
+
+def _action_shown(action: BoundAction) -> dict[str, Any]:
+    ruling = action.ruling(Role.MEMBER)
+    return {
+        **action.spec.model_dump(mode="json", by_alias=True, exclude={"name"}),
+        "name": action.name,
+        "schema_digest": action.schema_digest,
+        "policy": {
+            "verdict": ruling.verdict.value,
+            "rule": ruling.rule,
+            "approvers": ruling.approvers.model_dump(mode="json"),
+        },
+    }
+
+
+def native_connectors(database: Database, files_root: Path) -> list[Connector]:
+    """Build the connectors that come with Assent; `files` only where the system can open folder by folder (POSIX)."""
+    connectors: list[Connector] = [TasksConnector(database)]
+    if FILES_SUPPORTED:
+        connectors.append(FilesConnector(files_root))
+    return connectors
