@@ -1,0 +1,163 @@
+// Puts the page together: which view is shown, and what its buttons do.
+
+import { App } from "./app.js";
+import { approvalCard } from "./approval.js";
+import { Doors } from "./doors.js";
+import { h, keyed, left, reveal } from "./dom.js";
+import { signView } from "./sign.js";
+import { conversationList, pendingApprovals } from "./state.js";
+import { talkView } from "./talk.js";
+import { words } from "./words.js";
+
+const root = document.getElementById("app");
+const doors = new Doors(() => (app.leave(), begin()));
+const app = new App(doors, changed);
+let home = null;
+let drawing = false;
+
+const invitation = () => new URLSearchParams(location.hash.slice(1)).get("invitation");
+const wanted = () => new URLSearchParams(location.hash.slice(1)).get("conversation");
+
+async function begin() {
+  home = null;
+  const token = invitation();
+  if (token) return sign("invitation", (form) => doors.acceptInvitation({ ...form, token }));
+  if (doors.isSignedIn) return enter();
+  try {
+    const { needed } = await doors.setup();
+    if (needed) sign("setup", doors.createOwner);
+    else sign("signIn", doors.signIn);
+  } catch (problem) {
+    root.replaceChildren(h("p", { class: "center warning", role: "alert" }, problem.message));
+    setTimeout(begin, 2000);
+  }
+}
+
+function sign(kind, submit) {
+  root.replaceChildren(signView(kind, async (form) => {
+    await submit(form);
+    if (kind === "invitation") history.replaceState(null, "", location.pathname);
+    enter();
+  }));
+  root.querySelector("input").focus();
+}
+
+function enter() {
+  home = homeView();
+  root.replaceChildren(home.element);
+  app.start();
+  draw();
+}
+
+function changed(state, action) {
+  if (action.type === "inbox" && !state.open && wanted()) guarded(() => app.open(wanted()));
+  if (action.type === "opened" && !action.again) history.replaceState(null, "", `#conversation=${state.open.id}`);
+  if (action.type === "closed") history.replaceState(null, "", location.pathname);
+  if (drawing || !home) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw();
+    if (action.type === "opened" && !action.again) home?.focus();
+  });
+}
+
+const draw = () => home?.update(app.state);
+
+async function guarded(work) {
+  home?.complain("");
+  try {
+    await work();
+  } catch (problem) {
+    home?.complain(problem.message === "disconnected" ? words.connection.offline : problem.message);
+  }
+}
+
+const actions = {
+  open: (id) => guarded(() => app.open(id)),
+  begin: () => guarded(() => app.begin()),
+  close: () => app.close(),
+  earlier: () => guarded(() => app.earlier()),
+  send: (text) => app.send(text),
+  sendAgain: (id) => app.sendAgain(id),
+  rename: (title) => guarded(() => app.rename(app.state.open.id, title)),
+  remove: () => guarded(remove),
+  retry: (id) => guarded(() => app.retry(id)),
+  decide: (approval, verdict, comment) => app.decide(approval, verdict, comment),
+  stop: () => guarded(() => Promise.all(running().map((turn) => app.stop(turn.id)))),
+};
+
+const running = () => Object.values(app.state.open?.turns ?? {}).filter((turn) => !["finished", "failed", "stopped"].includes(turn.state));
+
+async function remove() {
+  const { id } = app.state.open;
+  const title = app.state.conversations[id]?.title || words.untitled;
+  await app.remove(id);
+  home.offer(words.removed(reveal(title)), words.restore, () => guarded(() => app.restore(id)));
+}
+
+function homeView() {
+  const status = h("p", { class: "status", role: "status" });
+  const who = h("span", { class: "quiet" });
+  const offline = h("p", { class: "notice", role: "note" }, words.offlineModel);
+  const problem = h("p", { class: "warning", role: "alert" });
+  const offer = h("div", { class: "notice", role: "status", hidden: true });
+  const list = h("ul", { class: "conversations" });
+  const inbox = h("div", { class: "inbox" });
+  const inboxTitle = h("h2", { id: "inbox-title" });
+  const inboxEmpty = h("p", { class: "quiet" }, words.inboxEmpty);
+  const nothing = h("p", { class: "quiet center" }, words.nothingOpen);
+  const main = h("main", {}, nothing);
+  const talk = talkView(actions);
+  const element = h("div", { class: "home" },
+    h("header", {}, h("h1", { class: "brand" }, words.product), status, who, h("button", { type: "button", onclick: () => doors.signOut() }, words.signOut)),
+    h("div", { class: "notices" }, offline, problem, offer),
+    h("aside", {},
+      h("section", { "aria-labelledby": "inbox-title" }, inboxTitle, inboxEmpty, inbox),
+      h("nav", { "aria-label": words.conversations }, h("h2", {}, words.conversations), h("button", { type: "button", class: "primary", onclick: actions.begin }, words.newConversation), list)),
+    main);
+
+  function update(state) {
+    const waiting = pendingApprovals(state);
+    element.dataset.view = state.open ? "talk" : "list";
+    status.textContent = words.connection[state.connection];
+    status.dataset.connection = state.connection;
+    who.textContent = state.me ? `${reveal(state.me.name)} (${state.me.role})` : "";
+    offline.hidden = !state.offlineModel;
+    inboxTitle.textContent = `${words.inbox} (${waiting.length})`;
+    inboxEmpty.hidden = waiting.length > 0;
+    document.title = waiting.length ? `(${waiting.length}) ${words.product}` : words.product;
+    keyed(inbox, waiting.map((one) => ({ key: one.id, parts: [one, state.me, state.open?.id === one.conversation_id], build: () => inboxCard(one, state) })));
+    keyed(list, conversationList(state).map((one) => ({ key: one.id, parts: [one, state.open?.id === one.id], build: () => listRow(one, state.open?.id === one.id) })));
+    if (state.open && talk.element.parentNode !== main) main.replaceChildren(talk.element);
+    if (!state.open && nothing.parentNode !== main) main.replaceChildren(nothing);
+    if (state.open) talk.update(state);
+  }
+
+  return {
+    element,
+    update,
+    focus: talk.focus,
+    complain: (text) => (problem.textContent = text),
+    offer: (text, button, work) => {
+      offer.hidden = false;
+      offer.replaceChildren(text, " ", h("button", { type: "button", onclick: () => ((offer.hidden = true), work()) }, button));
+    },
+  };
+}
+
+// In the open conversation the card stands in the talk itself: here a line is enough, so that no button is there twice.
+function inboxCard(approval, state) {
+  if (state.open?.id !== approval.conversation_id) return approvalCard(approval, state.me, actions, { withLink: true });
+  return h("p", { class: "card quiet" }, reveal(approval.title));
+}
+
+function listRow(conversation, isOpen) {
+  return h("li", {}, h("button", { type: "button", class: "row", "aria-current": isOpen ? "true" : null, onclick: () => actions.open(conversation.id) }, reveal(conversation.title || words.untitled)));
+}
+
+setInterval(() => {
+  for (const time of root.querySelectorAll("[data-until]")) time.textContent = left(time.dataset.until);
+}, 15000);
+
+begin();

@@ -1,0 +1,229 @@
+// All that the page knows, as one value, and the one pure function that changes it. State plus events is a fresh fetch.
+// Events are numbered within their stream, rising; a number may be left out, so a higher one is simply the next.
+
+export const ENDED = new Set(["finished", "failed", "stopped"]);
+
+export const initial = Object.freeze({
+  me: null, // {id, name, role}
+  offlineModel: false,
+  connection: "connecting", // connecting, online, offline
+  inbox: null, // {stream, epoch, seq}
+  conversations: {},
+  approvals: {}, // those in the inbox and in the open conversation
+  open: null, // the open conversation, see `opened`
+  outbox: [], // {clientId, conversationId, text, state: "sending" | "failed", error}
+  stale: [], // streams whose state has to be fetched again
+});
+
+const byId = (items) => Object.fromEntries(items.map((item) => [item.id, item]));
+const put = (items, item) => ({ ...items, [item.id]: item });
+
+// What the server gave for a conversation: {conversation, messages, turns, calls, approvals, partial, epoch, seq, earlier}
+export function opened(fetched) {
+  return {
+    id: fetched.conversation.id,
+    epoch: fetched.epoch,
+    seq: fetched.seq,
+    earlier: fetched.earlier ?? null,
+    messages: byId(fetched.messages),
+    turns: byId(fetched.turns),
+    calls: byId(fetched.calls),
+    partials: fetched.partial ? { [fetched.partial.turn_id]: speech(fetched.partial) } : {},
+    typing: {},
+  };
+}
+
+const speech = ({ attempt, text }) => ({ attempt, text, length: [...text].length, gap: false });
+
+export function reduce(state, action) {
+  switch (action.type) {
+    case "connected":
+      return { ...state, me: action.me, offlineModel: action.offlineModel, connection: "online" };
+    case "connection":
+      return { ...state, connection: action.connection };
+    case "inbox":
+      return {
+        ...state,
+        inbox: action.inbox,
+        conversations: byId(action.conversations),
+        approvals: { ...keepDecided(state.approvals), ...byId(action.approvals) },
+        stale: state.stale.filter((stream) => stream !== action.inbox.stream),
+      };
+    case "opened":
+      return openedState(state, action.fetched);
+    case "closed":
+      return { ...state, open: null };
+    case "earlier":
+      return inOpen(state, action.conversationId, (open) => ({
+        ...open,
+        earlier: action.next,
+        messages: { ...byId(action.messages), ...open.messages },
+        turns: { ...byId(action.turns ?? []), ...open.turns },
+        calls: { ...byId(action.calls ?? []), ...open.calls },
+      }));
+    case "message.fetched":
+      return inOpen(state, action.message.conversation_id, (open) => ({ ...open, messages: put(open.messages, action.message) }));
+    case "approval.fetched":
+      return { ...state, approvals: put(state.approvals, action.approval) };
+    case "partial":
+      return inOpen(state, action.conversationId, (open) => withPartial(open, action.partial));
+    case "stale":
+      return state.stale.includes(action.stream) ? state : { ...state, stale: [...state.stale, action.stream] };
+    case "outbox.add":
+      return { ...state, outbox: [...state.outbox, action.entry] };
+    case "outbox.change":
+      return { ...state, outbox: state.outbox.map((one) => (one.clientId === action.clientId ? { ...one, ...action.change } : one)) };
+    case "outbox.remove":
+      return { ...state, outbox: state.outbox.filter((one) => one.clientId !== action.clientId) };
+    case "event":
+      return durable(state, action.envelope);
+    case "volatile":
+      return volatile(state, action.event);
+    case "signed.out":
+      return initial;
+    default:
+      throw new Error(`unknown action ${action.type}`);
+  }
+}
+
+function openedState(state, fetched) {
+  return {
+    ...state,
+    open: opened(fetched),
+    conversations: fetched.conversation.deleted_at ? state.conversations : put(state.conversations, fetched.conversation),
+    approvals: { ...state.approvals, ...byId(fetched.approvals) },
+    stale: state.stale.filter((stream) => stream !== fetched.conversation.id),
+    outbox: unsent(state.outbox, fetched.messages),
+  };
+}
+
+const keepDecided = (approvals) => Object.fromEntries(Object.entries(approvals).filter(([, one]) => one.state !== "pending"));
+const unsent = (outbox, messages) => {
+  const arrived = new Set(messages.map((message) => message.client_message_id));
+  return outbox.filter((one) => !arrived.has(one.clientId));
+};
+
+function inOpen(state, conversationId, change) {
+  return state.open?.id === conversationId ? { ...state, open: change(state.open) } : state;
+}
+
+function durable(state, { stream, epoch, seq, event }) {
+  const place = stream === state.inbox?.stream ? state.inbox : stream === state.open?.id ? state.open : null;
+  if (!place || seq <= place.seq && epoch === place.epoch) return state;
+  if (epoch !== place.epoch) return reduce(state, { type: "stale", stream });
+  const counted = place === state.inbox ? { ...state, inbox: { ...place, seq } } : { ...state, open: { ...place, seq } };
+  return apply(counted, event);
+}
+
+// Each event carries the whole new state of its noun; what this version does not know is passed over.
+function apply(state, event) {
+  let next = state;
+  if (event.conversation) next = withConversation(next, event.conversation);
+  if (event.message) next = withMessage(next, event.message);
+  if (event.turn) next = withTurn(next, event);
+  if (event.call) next = inOpenTurn(next, event.call.turn_id, (open) => ({ ...open, calls: put(open.calls, event.call) }));
+  if (event.approval) next = { ...next, approvals: put(next.approvals, newer(next.approvals[event.approval.id], event.approval)) };
+  return next;
+}
+
+// Inbox and conversation tell of the same approval; a decision that stands is not undone by the later of two streams.
+const newer = (known, told) => (known && known.state !== "pending" && told.state === "pending" ? known : told);
+
+function withConversation(state, conversation) {
+  if (!conversation.deleted_at) return { ...state, conversations: put(state.conversations, conversation) };
+  const { [conversation.id]: gone, ...conversations } = state.conversations;
+  return { ...state, conversations, open: state.open?.id === conversation.id ? null : state.open };
+}
+
+function withMessage(state, message) {
+  const next = inOpen(state, message.conversation_id, (open) => ({ ...open, messages: put(open.messages, message) }));
+  return { ...next, outbox: unsent(next.outbox, [message]) };
+}
+
+function inOpenTurn(state, turnId, change) {
+  return state.open && turnId in state.open.turns ? { ...state, open: change(state.open) } : state;
+}
+
+function withTurn(state, { type, turn, offset }) {
+  return inOpen(state, turn.conversation_id, (open) => {
+    const turns = put(open.turns, turn);
+    const known = open.partials[turn.id];
+    if (ENDED.has(turn.state)) return { ...open, turns, partials: without(open.partials, turn.id) };
+    if (type !== "turn.restarted" || !known) return { ...open, turns };
+    const text = [...known.text].slice(0, offset).join("");
+    return { ...open, turns, partials: { ...open.partials, [turn.id]: speech({ attempt: turn.attempt, text }) } };
+  });
+}
+
+const without = (items, id) => Object.fromEntries(Object.entries(items).filter(([key]) => key !== id));
+
+function volatile(state, event) {
+  if (event.type === "turn.delta") return inOpen(state, event.conversation_id, (open) => withDelta(open, event));
+  if (event.type === "typing" && event.user_id !== state.me?.id)
+    return inOpen(state, event.conversation_id, (open) => ({
+      ...open,
+      typing: event.typing ? { ...open.typing, [event.user_id]: event.name } : without(open.typing, event.user_id),
+    }));
+  return state;
+}
+
+// Offsets count Unicode code points. `gap` tells the page to fetch the text that is missing.
+function withDelta(open, { turn_id, attempt, offset, text }) {
+  const turn = open.turns[turn_id];
+  if (turn && ENDED.has(turn.state)) return open;
+  const known = open.partials[turn_id] ?? speech({ attempt, text: "" });
+  if (attempt < known.attempt) return open;
+  const set = (value) => ({ ...open, partials: { ...open.partials, [turn_id]: value } });
+  if (offset > known.length) return known.gap ? open : set({ ...known, gap: true });
+  const kept = offset === known.length ? known.text : [...known.text].slice(0, offset).join("");
+  return set({ attempt, text: kept + text, length: offset + [...text].length, gap: false });
+}
+
+function withPartial(open, partial) {
+  const turn = open.turns[partial.turn_id], known = open.partials[partial.turn_id];
+  if (turn && ENDED.has(turn.state)) return open;
+  const fresh = speech(partial);
+  if (known && !known.gap && known.attempt >= fresh.attempt && known.length >= fresh.length) return open;
+  return { ...open, partials: { ...open.partials, [partial.turn_id]: fresh } };
+}
+
+// What the views ask.
+
+export const conversationList = (state) =>
+  Object.values(state.conversations).sort((a, b) => (a.updated_at < b.updated_at ? 1 : a.updated_at > b.updated_at ? -1 : a.id < b.id ? 1 : -1));
+
+export const pendingApprovals = (state) =>
+  Object.values(state.approvals).filter((one) => one.state === "pending" && mayDecide(one, state.me)).sort((a, b) => (a.id < b.id ? -1 : 1));
+
+export const mayDecide = (approval, me) =>
+  !!me && (approval.approvers.roles.includes(me.role) || (approval.approvers.requester && approval.requester_id === me.id));
+
+// The open conversation as one list, in order: each message, and what its turns did. A turn's calls stand above its
+// answer, or below its question as long as there is none.
+export function timeline(open) {
+  const messages = Object.values(open.messages).sort((a, b) => a.position - b.position || order(a, b));
+  const answered = new Set(messages.filter((one) => one.role === "assistant").map((one) => one.turn_id));
+  return messages.flatMap((message) => {
+    const row = { kind: "message", id: message.id, message };
+    const turns = turnsOf(open, message);
+    if (message.role === "assistant") return turns.flatMap((turn) => [...callsOf(open, turn), row, turnRow(open, turn)]).concat(turns.length ? [] : [row]);
+    return [row, ...turns.filter((turn) => !answered.has(turn.id)).flatMap((turn) => [...callsOf(open, turn), turnRow(open, turn)])];
+  });
+}
+
+const order = (a, b) => (a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : a.id < b.id ? -1 : 1);
+const turnsOf = (open, message) =>
+  Object.values(open.turns)
+    .filter((turn) => (message.role === "assistant" ? turn.id === message.turn_id : turn.message_id === message.id))
+    .sort(order);
+const callsOf = (open, turn) =>
+  Object.values(open.calls)
+    .filter((call) => call.turn_id === turn.id)
+    .sort((a, b) => a.round - b.round || a.place - b.place)
+    .map((call) => ({ kind: "call", id: call.id, call }));
+
+// A message may have several turns: only the last of them can be retried.
+function turnRow(open, turn) {
+  const later = Object.values(open.turns).some((one) => one.message_id === turn.message_id && order(turn, one) < 0 && one.id !== turn.id);
+  return { kind: "turn", id: turn.id, turn, partial: open.partials[turn.id], isLast: !later };
+}

@@ -1,0 +1,111 @@
+// The open conversation: what was said, what was done, what waits, and the field to go on.
+
+import { approvalCard, argumentsList } from "./approval.js";
+import { clock, h, keyed, reveal } from "./dom.js";
+import { ENDED, timeline } from "./state.js";
+import { words } from "./words.js";
+
+export function talkView(actions) {
+  const title = h("h2", { tabindex: "-1" });
+  const log = h("div", { class: "log", role: "log", "aria-label": words.conversations, "aria-live": "polite", tabindex: "0" });
+  const more = h("button", { type: "button", class: "link", onclick: actions.earlier }, words.earlier);
+  const empty = h("p", { class: "quiet center" }, words.empty);
+  const typing = h("p", { class: "quiet typing", role: "status" });
+  const stop = h("button", { type: "button", class: "danger", onclick: () => actions.stop() }, words.stop);
+  const { form, text } = composer(actions, stop);
+  const heading = h("div", { class: "heading" },
+    h("button", { type: "button", class: "link back", onclick: actions.close }, `‹ ${words.back}`), title,
+    h("button", { type: "button", onclick: () => renaming(heading, title, actions) }, words.rename),
+    h("button", { type: "button", onclick: actions.remove }, words.remove));
+  const rows = h("div", { class: "rows" });
+  log.append(more, empty, rows);
+  const element = h("section", { class: "talk", "aria-label": words.message }, heading, log, typing, form);
+  return { element, focus: () => text.focus(), update: (state) => update(state) };
+
+  function update(state) {
+    const { open } = state;
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    title.textContent = reveal(state.conversations[open.id]?.title || words.untitled);
+    more.hidden = !open.earlier;
+    const shown = [...timeline(open).flatMap((row) => rowsOf(row, state, actions)), ...unsent(state, actions)];
+    empty.hidden = shown.length > 0;
+    keyed(rows, shown);
+    const names = Object.values(open.typing);
+    typing.textContent = names.length ? words.typing(names.map(reveal)) : "";
+    stop.hidden = !Object.values(open.turns).some((turn) => !ENDED.has(turn.state));
+    if (atEnd) log.scrollTop = log.scrollHeight;
+  }
+}
+
+function composer(actions, stop) {
+  const text = h("textarea", { id: "message", rows: 2, maxlength: 32768, onkeydown: (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  } });
+  const form = h("form", { class: "composer", onsubmit: (event) => {
+    event.preventDefault();
+    if (!text.value.trim()) return;
+    actions.send(text.value);
+    text.value = "";
+  } }, h("label", { for: "message", class: "hidden" }, words.message), text,
+  h("div", { class: "buttons" }, h("button", { type: "submit", class: "primary" }, words.send), stop));
+  return { form, text };
+}
+
+function renaming(heading, title, actions) {
+  if (heading.querySelector("form")) return;
+  const name = h("input", { id: "title", type: "text", required: true, maxlength: 200, value: title.textContent });
+  const done = () => form.remove();
+  const form = h("form", { class: "renaming", onsubmit: (event) => (event.preventDefault(), actions.rename(name.value.trim()), done()) },
+    h("label", { for: "title" }, words.newName), name, h("button", { type: "submit", class: "primary" }, words.save),
+    h("button", { type: "button", onclick: done }, words.cancel));
+  heading.append(form);
+  name.focus();
+}
+
+function rowsOf(row, state, actions) {
+  if (row.kind === "message") return [{ key: row.id, parts: [row.message, state.me], build: () => messageRow(row.message, state.me) }];
+  if (row.kind === "turn") return [{ key: row.id, parts: [row.turn, row.partial, row.isLast], build: () => turnRow(row, actions) }];
+  const approval = state.approvals[row.call.approval_id];
+  const call = { key: row.id, parts: [row.call], build: () => callRow(row.call) };
+  if (!approval) return [call];
+  return [call, { key: approval.id, parts: [approval, state.me], build: () => approvalCard(approval, state.me, actions) }];
+}
+
+function messageRow(message, me) {
+  const isMine = message.author_id !== null && message.author_id === me?.id;
+  const who = message.role === "assistant" ? words.assistant : isMine ? words.you : reveal(message.role);
+  return h("article", { class: `message ${message.role === "assistant" ? "assistant" : "person"}`, "aria-label": who },
+    h("p", { class: "who" }, who, h("time", { datetime: message.created_at }, clock(message.created_at))),
+    h("p", { class: "text", dir: "auto" }, message.text));
+}
+
+function turnRow({ turn, partial, isLast }, actions) {
+  const note = [words.turn[turn.state], turn.error && reveal(turn.error.detail), turn.attempt > 1 && !ENDED.has(turn.state) && `(attempt ${turn.attempt})`].filter(Boolean);
+  return h("div", { class: `turn ${turn.state}`, "data-turn": turn.id, "data-state": turn.state },
+    partial?.text && h("article", { class: "message assistant streaming", "aria-label": words.assistant, "aria-busy": "true" },
+      h("p", { class: "who" }, words.assistant), h("p", { class: "text", dir: "auto", "aria-live": "off" }, partial.text)),
+    note.length > 0 && h("p", { class: turn.state === "failed" ? "warning" : "quiet" }, note.join(" ")),
+    isLast && (turn.state === "failed" || turn.state === "stopped") && h("button", { type: "button", onclick: () => actions.retry(turn.id) }, words.retry));
+}
+
+function callRow(call) {
+  const took = call.started_at && call.ended_at ? ` · ${Date.parse(call.ended_at) - Date.parse(call.started_at)} ms` : "";
+  const label = `${reveal(call.action)}: ${words.call[call.state] ?? reveal(call.state)}`;
+  return h("details", { class: `call state-${call.state.replaceAll(" ", "-")}`, "data-call": call.id },
+    h("summary", {}, h("code", {}, reveal(call.action)), " ", h("span", { class: "state", "aria-label": label }, words.call[call.state] ?? reveal(call.state)), took),
+    call.detail && h("p", {}, reveal(call.detail)),
+    h("p", { class: "label" }, words.arguments), argumentsList(call.arguments),
+    call.result && [h("p", { class: "label" }, words.result), h("pre", {}, reveal(JSON.stringify(call.result, null, 2)))]);
+}
+
+const unsent = (state, actions) =>
+  state.outbox.filter((entry) => entry.conversationId === state.open.id).map((entry) => ({
+    key: entry.clientId,
+    parts: [entry, state.connection],
+    build: () => h("article", { class: "message person unsent", "aria-label": words.you },
+      h("p", { class: "who" }, words.you), h("p", { class: "text", dir: "auto" }, entry.text),
+      h("p", { class: entry.error ? "warning" : "quiet", role: "status" }, entry.error ?? (state.connection === "online" ? words.sending : words.waitingToSend)),
+      entry.state === "failed" && h("button", { type: "button", onclick: () => actions.sendAgain(entry.clientId) }, words.sendAgain)),
+  }));
