@@ -1,1 +1,1 @@
-"""The model port, OpenAI-compatible models and the offline assistant."""
+"""Models: the port that thinking speaks to, any OpenAI-compatible endpoint behind it, and the offline assistant."""

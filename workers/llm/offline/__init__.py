@@ -1,0 +1,1 @@
+"""The built-in offline assistant: no language model, no network, nothing invented."""

@@ -1,0 +1,45 @@
+"""The built-in offline assistant: a ChatModel that needs no language model and no network, and says so."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+
+from core.text import clean_text
+from workers.llm.offline import speak
+from workers.llm.offline.decide import decide
+from workers.llm.offline.talk import exchanges
+from workers.llm.offline.tools import Tool
+from workers.llm.port import CallAsked, ModelItem, ModelRequest, TextDelta, UsageReported
+
+_PIECE = re.compile(r"\s*\S+\s*$|\s*\S+")
+
+
+class OfflineAssistant:
+    """Chooses actions by the words of their examples. `delay_seconds` between words is for demonstrations."""
+
+    name = speak.NAME
+    offline = True
+
+    def __init__(self, delay_seconds: float = 0.0) -> None:
+        """Keep the delay."""
+        self._delay_seconds = delay_seconds
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
+        """Say what there is to say, word by word, then ask for the calls."""
+        talk = exchanges(request.entries)
+        step = decide(talk, [Tool(spec) for spec in request.tools])
+        text = "\n\n".join(part for part in (speak.INTRODUCTION if request.first_reply else "", step.text) if part)
+        for piece in _PIECE.findall(clean_text(text)):
+            yield TextDelta(piece)
+            await asyncio.sleep(self._delay_seconds)
+        round_number = len(talk[-1].steps)
+        for place, call in enumerate(step.calls):
+            yield CallAsked(f"call-{round_number}-{place}", call.name, call.arguments)
+        yield UsageReported(input_tokens=0, output_tokens=0, model="offline")
+
+    async def ping(self) -> str:
+        """Say what this is: there is nothing to reach."""
+        return "The built-in offline assistant answers, without a language model."
+
+    async def aclose(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,111 @@
+"""What thinking needs of any model: one request in, a stream of text, tool calls and the provider's usage figures out."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One action that a model may ask for.
+
+    `name` is `connector.action`; `schema` is the JSON Schema of the arguments; `examples` are sentences that ask for
+    it, and may hold `{argument}` placeholders.
+    """
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CallAsked:
+    """A tool call that a model asks for."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UserSaid:
+    """A person's message."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AssistantSaid:
+    """One model reply: its text, and the calls that it asked for."""
+
+    text: str
+    calls: tuple[CallAsked, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolAnswered:
+    """What became of a call: `content` is JSON or text, `status` a `core.values.CallState`."""
+
+    call_id: str
+    name: str
+    content: str
+    status: str
+
+
+ChatEntry = UserSaid | AssistantSaid | ToolAnswered
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """One model call. `first_reply`: no assistant reply in this conversation yet."""
+
+    system: str
+    entries: tuple[ChatEntry, ...]
+    tools: tuple[ToolSpec, ...]
+    first_reply: bool
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """More text of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class UsageReported:
+    """Tokens by the provider's own count; once, at the end. None of it comes when the provider reports none."""
+
+    input_tokens: int
+    output_tokens: int
+    model: str
+
+
+ModelItem = TextDelta | CallAsked | UsageReported
+
+
+class ChatModel(Protocol):
+    """A model. `stream` raises `workers.llm.errors.ModelError` and nothing else of its own."""
+
+    @property
+    def name(self) -> str:
+        """The name that people see."""
+        ...
+
+    @property
+    def offline(self) -> bool:
+        """Whether this is the built-in assistant without a language model."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
+        """Ask once; close the generator (`aclosing`) to stop the provider as well."""
+        ...
+
+    async def ping(self) -> str:
+        """Ask the model's server whether it is there; give a sentence, or raise a ModelError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what this holds."""
+        ...
