@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 import socketio
@@ -82,7 +81,7 @@ def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncCont
     app = FastAPI(
         title="Assent",
         summary="Durable conversations, human assent, on any channel.",
-        version=version("assent"),
+        version="1",
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -97,8 +96,21 @@ def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncCont
     app.include_router(nouns)
     app.router.routes.extend(page_routes())
     add_handlers(app)
+    _describe_problems(app)
     _surround(app, context.settings)
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the schema of problem documents, which no endpoint returns, into the API's description."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        description = generate()
+        description["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return description
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _surround(app: FastAPI, settings: Settings) -> None:

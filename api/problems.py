@@ -51,7 +51,7 @@ def of_error(error: AssentError) -> JSONResponse:
     headers = {}
     if error.status == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
-    if "retry_after" in error.more:
+    if error.more.get("retry_after") is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.more["retry_after"])))
     return problem(error.status, error.code, error.title, error.detail, headers, **error.more)
 
