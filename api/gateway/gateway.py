@@ -62,6 +62,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Take no more events, finish those begun, and say goodbye: clients come back to the next server."""
+        if self._is_closing:
+            return
         self._is_closing = True
         await self.server.settle(SETTLE_SECONDS)
         self._deaf()

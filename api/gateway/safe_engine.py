@@ -5,6 +5,7 @@ frames that end in a traceback, an upgrade that is never finished, tokens in the
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,7 +22,7 @@ QUEUED_BYTES = 16_777_216
 GOODBYE_SECONDS = 5.0
 MAX_PENDING = 2_000
 _FORBIDDEN_QUERY = frozenset({"j", "token", "access_token", "auth", "authorization", "jwt"})
-_POST_FRAMES = 16
+_BATCH = 16  # frames in one request or answer; the Python client takes no more
 
 
 class SizedQueue(asyncio.Queue[Any]):
@@ -29,7 +30,12 @@ class SizedQueue(asyncio.Queue[Any]):
 
     def _init(self, maxsize: int) -> None:
         super()._init(maxsize)
+        self._waiting: deque[Any] = self._queue  # type: ignore[attr-defined]  # made by `_init`, unknown to typeshed
         self.size = 0
+
+    def peek(self) -> Any:
+        """Look at what comes next, when there is something."""
+        return self._waiting[0]
 
     def _put(self, item: Any) -> None:
         super()._put(item)
@@ -91,6 +97,21 @@ class SafeSocket(async_socket.AsyncSocket):
         self.queue.put_nowait(pkt)
         return True
 
+    async def poll(self) -> list[packet.Packet]:
+        """Wait for packets to send, and take a few; none is the end. Raises QueueEmpty after a long silence."""
+        try:
+            first = await asyncio.wait_for(self.queue.get(), self.server.ping_interval + self.server.ping_timeout)
+        except (TimeoutError, asyncio.CancelledError):
+            raise exceptions.QueueEmpty from None
+        self.queue.task_done()
+        packets = [] if first is None else [first]
+        while packets and len(packets) < _BATCH and not self.queue.empty():
+            if self.queue.peek() is None:
+                break
+            packets.append(self.queue.get_nowait())
+            self.queue.task_done()
+        return packets
+
     async def shut(self) -> None:
         """Say goodbye: what waits is still sent, for GOODBYE_SECONDS at most."""
         await self.close(wait=False)
@@ -126,9 +147,9 @@ class SafeSocket(async_socket.AsyncSocket):
             raise exceptions.ContentTooLongError
         body = (await environ["wsgi.input"].read(length)).decode("utf-8", "replace")
         frames = body.split("\x1e")
-        for frame in frames[:_POST_FRAMES]:
+        for frame in frames[:_BATCH]:
             await self._take(frame)
-        if len(frames) > _POST_FRAMES:
+        if len(frames) > _BATCH:
             await self.server.offended(self.sid, ProtocolError("too many frames"))
 
     async def _take(self, frame: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import socketio
 import uvicorn
 import websockets
@@ -119,6 +120,14 @@ class Listener:
         return [payload["seq"] for _, payload in self.events if payload.get("stream") == stream_id and "seq" in payload]
 
 
+async def _read_answers(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Read what the client library leaves unread, and then warns of."""
+    answer = await handler(request)
+    if "Upgrade" not in request.headers:
+        await answer.read()
+    return answer
+
+
 async def eventually(is_true: Callable[[], bool | Awaitable[bool]]) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(WAIT):
@@ -225,7 +234,8 @@ class Stage:
         return raw
 
     async def listener(self, who: Principal, transports: tuple[str, ...] = ("websocket",), **auth: Any) -> Listener:
-        client = socketio.AsyncClient(reconnection=False)
+        http = await self._keep.enter_async_context(aiohttp.ClientSession(middlewares=(_read_answers,)))
+        client = socketio.AsyncClient(reconnection=False, http_session=http)
         listener = Listener(client)
         client.on("*", listener.heard)
         await client.connect(self.url, auth={"token": self.token(who)} | auth, transports=list(transports))
