@@ -18,7 +18,7 @@ from api.intake import Intake
 from api.limits import Limits, rates_of
 from api.page.serve import routes as page_routes
 from api.probes import Probes
-from api.problems import add_handlers
+from api.problems import Problem, add_handlers
 from api.rest import approvals, audit, auth, connectors, conversations, health, invitations, messages, turns, users
 from api.rest.context import Context
 from api.signing import Signing

@@ -1,0 +1,84 @@
+"""The schema that migrations make is the schema of the models, up and down, on both databases."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, NullPool, inspect
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import SQLModel
+
+from core import tables
+from core.errors import Misconfigured
+from core.migrations.runner import downgrade, upgrade
+from tests.servers import make_database
+
+TABLES = {*SQLModel.metadata.tables} if tables else set()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path / 'assent.db'}"
+
+
+@pytest.fixture
+async def postgresql_url(postgresql_server: str, tmp_path: Path) -> str:
+    return await make_database(postgresql_server, tmp_path.name.replace("-", "_").lower())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
+async def look(url: str, at: Any) -> Any:
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(at)
+    await engine.dispose()
+    return found
+
+
+def table_names(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, SQLModel.metadata))
+
+
+class TestSchema:
+    async def test_migrated_is_what_the_models_say(self, url):
+        await asyncio.to_thread(upgrade, url)
+
+        assert await look(url, differences) == []
+
+    async def test_up_down_and_up_again(self, url):
+        await asyncio.to_thread(upgrade, url)
+        assert await look(url, table_names) == TABLES
+
+        await asyncio.to_thread(downgrade, url, "base")
+        assert await look(url, table_names) == set()
+
+        await asyncio.to_thread(upgrade, url)
+        assert await look(url, table_names) == TABLES
+
+    async def test_many_processes_may_migrate_at_once(self, url):
+        await asyncio.gather(*(asyncio.to_thread(upgrade, url) for _ in range(4)))
+
+        assert await look(url, table_names) == TABLES
+
+    async def test_a_schema_of_a_newer_version_is_left_alone(self, sqlite_url):
+        await asyncio.to_thread(upgrade, sqlite_url)
+        with sqlite3.connect(sqlite_url.partition(":///")[2]) as connection:
+            connection.execute("update alembic_version set version_num = '9999'")
+        connection.close()
+
+        with pytest.raises(Misconfigured, match="9999"):
+            await asyncio.to_thread(upgrade, sqlite_url)
