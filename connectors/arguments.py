@@ -103,14 +103,16 @@ def _check_leaf(name: str, value: Any) -> None:
 def _explain(error: ValidationError) -> Iterator[dict[str, str]]:
     """Say in words what one error of jsonschema means, without the value that it found."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
-    keyword, wanted = str(error.validator), error.validator_value
+    keyword = str(error.validator)
+    wanted: Any = error.validator_value
+    instance: Any = error.instance
     if keyword == "required":
         for name in wanted:
-            if name not in error.instance:
+            if name not in instance:
                 yield {"argument": f"{path}.{name}".lstrip("."), "why": "is missing"}
     elif keyword == "additionalProperties" and wanted is False:
         known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
-        for name in sorted(set(error.instance) - set(known)):
+        for name in sorted(set(instance) - set(known)):
             yield {"argument": f"{path}.{name[:_MAX_NAME]}".lstrip("."), "why": "is not known"}
     else:
         yield {"argument": path or "arguments", "why": _why(keyword, wanted)}
@@ -127,6 +129,6 @@ def _why(keyword: str, wanted: Any) -> str:
         "maximum": f"must be at most {wanted}",
         "minItems": f"must have at least {wanted} items",
         "maxItems": f"must have at most {wanted} items",
-        "pattern": f"must match {wanted}",
+        "pattern": "must not be blank" if wanted == r"\S" else f"must match {wanted}",
     }
     return sentences.get(keyword, f"does not fit its schema ({keyword})")

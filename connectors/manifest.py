@@ -91,9 +91,9 @@ def check_schema(schema: dict[str, Any]) -> dict[str, Any]:
 class ActionSpec(Value):
     """One thing that a connector can do.
 
-    `schema_` (in TOML: `schema`) is the JSON Schema of the arguments. `x-resolve` on a property says how its id is found
-    by a name that people use; `x-secret` masks it wherever arguments are shown. `allow_reason` lets a harmless local
-    write pass without asking, and says why.
+    `schema_` (in TOML: `schema`) is the JSON Schema of the arguments. `x-resolve` on a property says how its id is
+    found by a name that people use; `x-secret` masks it wherever arguments are shown. `allow_reason` lets a harmless
+    local write pass without asking, and says why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

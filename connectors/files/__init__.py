@@ -1,1 +1,1 @@
-"""Files inside one folder of the workspace."""
+"""Text files in one folder of the workspace."""
