@@ -33,7 +33,9 @@ def our_error(error: Exception) -> ModelError:
     retry_after = getattr(error, "retry_after", None)
     status = getattr(error, "status_code", None)
     if isinstance(error, exceptions.ModelNotFoundError):
-        return ModelRequestRejected("The model's server does not know this model. Check ASSENT_MODEL_NAME and its address.")
+        return ModelRequestRejected(
+            "The model's server does not know this model. Check ASSENT_MODEL_NAME and its address."
+        )
     if status in {REQUEST_TIMEOUT, CONFLICT, TOO_EARLY}:
         return ModelUnavailable(retry_after=retry_after)
     for theirs, ours in _OURS:

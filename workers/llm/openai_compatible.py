@@ -55,17 +55,13 @@ class OpenAICompatible:
             timeout=httpx2.Timeout(self._timeouts.total, connect=min(10.0, self._timeouts.first_token)),
             limits=CONNECTIONS,
             headers={"Accept-Encoding": "identity"},
+            event_hooks={"request": [_leave_out if api_key else _leave_out_with_key]},
         )
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=api_key or _NO_KEY,
             http_client=self._http,
             max_retries=0,
-            default_headers={
-                "OpenAI-Organization": openai.Omit(),  # type: ignore[dict-item]
-                "OpenAI-Project": openai.Omit(),  # type: ignore[dict-item]
-                **({} if api_key else {"Authorization": openai.Omit()}),  # type: ignore[dict-item]
-            },
         )
         self._model = OpenAIChatModel(
             name,
@@ -98,13 +94,14 @@ class OpenAICompatible:
         self, response: StreamedResponse, request: ModelRequest, patience: Patience
     ) -> AsyncGenerator[ModelItem]:
         said, joiner = 0, _Joiner()
-        async for event in patience.each(aiter(response)):
-            text = joiner.push(_text_of(event))
-            said += len(text)
-            if said > MOST_CHARACTERS:
-                raise ModelAnswerInvalid("The model's answer is too long.")
-            if text:
-                yield TextDelta(text)
+        async with aclosing(patience.each(aiter(response))) as events:
+            async for event in events:
+                text = joiner.push(_text_of(event))
+                said += len(text)
+                if said > MOST_CHARACTERS:
+                    raise ModelAnswerInvalid("The model's answer is too long.")
+                if text:
+                    yield TextDelta(text)
         if rest := joiner.rest():
             yield TextDelta(rest)
         calls = calls_of(response, names_of(request))
@@ -112,8 +109,8 @@ class OpenAICompatible:
             raise ModelAnswerInvalid("The model sent an empty answer.")
         for call in calls:
             yield call
-        if response.usage_received:
-            usage = response.usage()
+        usage = response.usage
+        if not usage.unmeasured_requests:
             yield UsageReported(usage.input_tokens, usage.output_tokens, clean_text(response.model_name))
 
     async def ping(self) -> str:
@@ -135,6 +132,18 @@ class OpenAICompatible:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+async def _leave_out(request: httpx2.Request) -> None:
+    """Send nothing that the client library adds by itself: other accounts' names, facts about this machine."""
+    for name in list(request.headers):
+        if name.lower().startswith(("x-stainless-", "openai-")):
+            del request.headers[name]
+
+
+async def _leave_out_with_key(request: httpx2.Request) -> None:
+    await _leave_out(request)
+    request.headers.pop("authorization", None)
 
 
 class _Joiner:
@@ -191,5 +200,3 @@ def arguments_of(part: ToolCallPart) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelAnswerInvalid("The model's tool call has no arguments by name.")
     return value
-
-

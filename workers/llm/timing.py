@@ -48,7 +48,7 @@ class Patience:
             return ModelTimedOut(f"The model fell silent for {self._timeouts.idle:g} seconds.")
         return ModelTimedOut(f"The model did not begin to answer within {self._timeouts.first_token:g} seconds.")
 
-    async def each(self, source: AsyncIterator[Item]) -> AsyncIterator[Item]:
+    async def each(self, source: AsyncIterator[Item]) -> AsyncGenerator[Item]:
         """Give the items of the source; ModelTimedOut when one takes too long."""
         while True:
             try:

@@ -8,7 +8,7 @@ from workers.llm.offline.words import STOP_WORDS, WEAK, Token, is_verb, plain, s
 
 EXACT, ALIKE, SKIPPED = 0.2, 0.15, -0.15
 _PIECE = re.compile(r"\{(\w+)\}|\S+")
-_FILLER = STOP_WORDS - {"have"}
+_FILLER = STOP_WORDS - {"have", "it", "this", "that", "these"}
 _BETWEEN = frozenset({"to", "in", "into", "on", "onto", "at", "with", "for", "as", "of"})
 
 

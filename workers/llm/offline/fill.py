@@ -26,6 +26,7 @@ _TAIL = re.compile(
 _FILE_LEAD = re.compile(
     r"^(?:the|my|a)\s+(?:(?:file|folder|document)\s+)?(?:(?:called|named)\s+)?|^(?:file|folder)\s+", re.IGNORECASE
 )
+_ORDINAL = re.compile(r"^(?:first|second|third|fourth|fifth|sixth|seventh|eighth|last)$", re.IGNORECASE)
 _PREPOSITION = re.compile(r"^(?:of|for|from|about|by|with|to)\s+", re.IGNORECASE)
 _PRONOUN = re.compile(r"^(?:it|this|that|them|one)$", re.IGNORECASE)
 
@@ -69,7 +70,7 @@ def clean(tool: Tool, said: str) -> str:
     if unquote(value) != value:
         return unquote(value)
     tail = _TAIL.search(value)
-    if tail is not None and plain(tail.group(1).split()[-1]) in tool.nouns:
+    if tail is not None and plain(tail.group(1).split()[-1]) in tool.nouns | {"list"}:
         value = value[: tail.start()]
     shorter = _without_noun(tool, value)
     return unquote(shorter.strip(_EDGE)) or unquote(value)
@@ -81,7 +82,12 @@ def _without_noun(tool: Tool, value: str) -> str:
     is_noun = tool.noun and plain(first) == tool.noun
     if is_noun and (rest.strip() or bare != value or first.endswith(":")):
         return _CALLED.sub("", rest.strip(_EDGE))
-    return value
+    before, _, last = bare.rpartition(" ")
+    return (
+        before
+        if tool.noun and bare != value and before and plain(last) == tool.noun and not _ORDINAL.match(before)
+        else value
+    )
 
 
 def path_in(value: str, *, loose: bool) -> str | None:

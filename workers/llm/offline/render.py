@@ -102,9 +102,16 @@ def _label(call: CallAsked, result: dict[str, Any], talk: Sequence[Exchange]) ->
                 return f'"{source[name]}"'
     wanted = {value for value in call.arguments.values() if isinstance(value, str)}
     for thing in _known_things(talk):
-        if wanted & {thing.get("id"), *(value for key, value in thing.items() if key.endswith("_id"))}:
+        if _has_name(thing) and wanted & {
+            thing.get("id"),
+            *(value for key, value in thing.items() if key.endswith("_id")),
+        }:
             return f'"{label_of(thing)}"'
     return f'"{min(wanted)}"' if wanted and len(min(wanted)) <= MOST_LABEL else ""
+
+
+def _has_name(thing: dict[str, Any]) -> bool:
+    return any(thing.get(name) for name in LABELS[:-1])
 
 
 def _known_things(talk: Sequence[Exchange]) -> list[dict[str, Any]]:
