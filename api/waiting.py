@@ -28,7 +28,7 @@ class Outcome(Value):
     @property
     def is_settled(self) -> bool:
         """Whether nothing more happens unless somebody does something."""
-        return self.state.is_terminal or self.state is TurnState.WAITING
+        return self.state.is_terminal or self.approval_id is not None
 
 
 class _Bell:
