@@ -32,11 +32,18 @@ class NewDecision(Value):
 
 @router.get("")
 async def list_approvals(
-    here: Here, who: Who, state: State = None, limit: Limit = 50, cursor: Cursor = None
+    here: Here,
+    who: Who,
+    state: State = None,
+    conversation_id: SafeStr | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[ApprovalView]:
     """List the approvals that you may decide or whose conversation you take part in, newest first."""
     async with here.database.reading() as session:
-        items, following, total = await approvals.page(session, who, state=state, limit=limit, cursor=cursor)
+        items, following, total = await approvals.page(
+            session, who, state=state, conversation_id=conversation_id, limit=limit, cursor=cursor
+        )
     return Page(items=items, next=following, total=total)
 
 

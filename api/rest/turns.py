@@ -60,6 +60,17 @@ async def get_history(here: Here, who: Who, turn_id: PathId) -> Timeline:
     return await here.histories.timeline(who, turn_id)
 
 
+@router.get("/conversations/{conversation_id}/calls")
+async def list_conversation_calls(
+    here: Here, who: Who, conversation_id: PathId, limit: Limit = 50
+) -> Page[ToolCallView]:
+    """List a conversation's newest tool calls, oldest first."""
+    async with here.database.reading() as session:
+        await conversations.one(session, who, conversation_id)
+        found = await calls.of_conversation(session, who, conversation_id, limit)
+    return Page(items=found, next=None, total=len(found))
+
+
 @router.post("/turns/{turn_id}/stop")
 async def stop(here: Here, who: Who, turn_id: PathId) -> TurnView:
     """Stop a turn at once; what was sent already is not undone. Stopping twice is stopping once."""
