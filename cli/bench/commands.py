@@ -1,0 +1,30 @@
+"""The command that measures; what it runs is imported only when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Only this: turn, consent, socket, conversation, load, recovery.", show_default="all"
+    ),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows there too.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Put the throw-away data there, to measure that disk.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A few samples of each: it works, the numbers say little.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(rich_help_panel="Serve")(bench)
+
+
+def bench(only: Only = None, json_file: JsonFile = None, data: Data = None, *, quick: Quick = False) -> None:
+    """Measure a product of its own, with an instant model, beside the floors of the same run (about two minutes)."""
+    from cli.bench.run import bench as run
+
+    run(only, json_file, data, quick=quick)

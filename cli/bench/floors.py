@@ -1,0 +1,97 @@
+"""The floors: what the same Temporal server and the same socket library take when nothing is done on them."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+
+from cli.bench.environment import environment
+from core.errors import Unavailable
+from core.ids import new_id
+
+_QUEUE = "bench-floor"
+_STEPS_QUEUE = "bench-floor-steps"
+_LIMIT = timedelta(seconds=10)
+
+
+@activity.defn(name="bench_nothing")
+async def nothing() -> None:
+    """Do nothing."""
+
+
+@workflow.defn(name="BenchFloor")
+class Floor:
+    """As many empty regular activities as asked, one after the other."""
+
+    @workflow.run
+    async def run(self, steps: int) -> None:
+        """Take the steps."""
+        for _ in range(steps):
+            await workflow.execute_activity(nothing, task_queue=_STEPS_QUEUE, start_to_close_timeout=_LIMIT)
+
+
+class TemporalFloor:
+    """Runs empty workflows on the product's own server, by workers set up as the product's are."""
+
+    def __init__(self, client: Client) -> None:
+        """Take a client of the product's server."""
+        self._client = client
+
+    async def times(self, count: int, steps: int = 1) -> list[float]:
+        """Run so many workflows of `steps` activities, one at a time; seconds from start to result."""
+        return [await self._once(steps) for _ in range(count)]
+
+    async def _once(self, steps: int) -> float:
+        began = time.perf_counter()
+        await self._client.execute_workflow(
+            Floor.run, steps, id=new_id("flr"), task_queue=_QUEUE, request_eager_start=True
+        )
+        return time.perf_counter() - began
+
+
+@asynccontextmanager
+async def temporal_floor(client: Client) -> AsyncIterator[TemporalFloor]:
+    """Run the floor's workers while the block runs; the first runs are only to warm up."""
+    pollers = PollerBehaviorAutoscaling(minimum=2, maximum=50, initial=10)
+    async with AsyncExitStack() as stack:
+        for queue in (_QUEUE, _STEPS_QUEUE):
+            turns = queue == _QUEUE
+            worker = Worker(
+                client,
+                task_queue=queue,
+                workflows=[Floor] if turns else [],
+                activities=[] if turns else [nothing],
+                workflow_runner=UnsandboxedWorkflowRunner(),
+                workflow_task_poller_behavior=pollers,
+                activity_task_poller_behavior=pollers,
+            )
+            await stack.enter_async_context(worker)
+        floor = TemporalFloor(client)
+        await floor.times(5)
+        yield floor
+
+
+@asynccontextmanager
+async def bare_socket_server() -> AsyncIterator[str]:
+    """Run a bare python-socketio server in a process of its own; gives its address."""
+    program = "from cli.bench.bare_socket import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment()
+    )
+    try:
+        if process.stdout is None:
+            raise Unavailable("The bare Socket.IO server has no output.")
+        address = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+        if not address:
+            raise Unavailable("The bare Socket.IO server did not start.")
+        yield address
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
