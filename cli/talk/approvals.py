@@ -51,7 +51,7 @@ async def list_approvals(server: Server, screen: Screen, state: str | None, limi
         screen.data(page)
         return
     views = [ApprovalView.model_validate(item) for item in page["items"]]
-    rows = [(one.id, one.state, one.risk, reveal(one.title), remaining(one)) for one in views]
+    rows = [(one.id, one.state, one.risk, headline(one), remaining(one)) for one in views]
     screen.table(("ID", "STATE", "RISK", "TITLE", "TIME LEFT"), rows)
     if page["total"] > len(views):
         screen.say(f"{page['total'] - len(views)} more: raise --limit.")
@@ -88,7 +88,7 @@ async def decide_approval(
 
 def confirmed(approval: ApprovalView, verdict: DecisionVerdict) -> bool:
     """Ask the person once more, in words that say what will happen."""
-    return bool(typer.confirm(f"{verdict.value.capitalize()}: {one_line(reveal(approval.title))}?", err=True))
+    return bool(typer.confirm(f"{verdict.value.capitalize()}: {headline(approval)}?", err=True))
 
 
 def tell(screen: Screen, answer: Mapping[str, Any]) -> None:
@@ -111,8 +111,8 @@ def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> N
     """Write the whole request: risk first, every argument, what would change, the model's word apart."""
     show = screen.say if notice else screen.show
     show("")
-    show(f"{approval.risk.upper()}  {reveal(approval.title)}", "bold yellow")
-    show(f"  action     {reveal(approval.action)}")
+    show(f"{approval.risk.upper()}  {headline(approval)}", "bold yellow")
+    show(f"  action     {reveal(approval.action)} ({reveal(approval.title)})")
     for line in lines_of(approval.arguments):
         show(f"    {line}")
     if approval.arguments_cut:
@@ -130,13 +130,17 @@ def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> N
 
 def _render_preview(show: Show, approval: ApprovalView) -> None:
     preview = approval.preview
-    show(f"  effect     {reveal(preview.summary)}")
     for change in preview.changes:
         before, after = reveal(change.before or "nothing"), reveal(change.after or "nothing")
         show(f"    {reveal(change.label)}: {before} -> {after}")
     show(f"  {'can be undone' if preview.reversible else 'cannot be undone'}")
     for warning in preview.warnings:
         show(f"  warning: {reveal(warning)}", "bold red")
+
+
+def headline(approval: ApprovalView) -> str:
+    """Return on one line what would happen: the connector's summary of these arguments, else the action's name."""
+    return one_line(reveal(approval.preview.summary or approval.title))
 
 
 def has_hidden(approval: ApprovalView) -> bool:

@@ -1,5 +1,8 @@
 """How the server is, and whether its audit chain holds."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from cli.talk.credentials import DEFAULT_URL, CredentialStore
 from cli.talk.ending import FAILED
 from cli.talk.screen import Screen, one_line
@@ -15,9 +18,17 @@ async def show_health(screen: Screen, url: str | None) -> int:
     if screen.json:
         screen.data(health)
     else:
-        for name, value in health.items():
-            screen.show(f"{one_line(name)}: {one_line(value)}")
+        _show(screen, health)
     return 0 if response.is_success else FAILED
+
+
+def _show(screen: Screen, members: Mapping[str, Any], depth: int = 0) -> None:
+    for name, value in members.items():
+        if isinstance(value, dict):
+            screen.show(f"{'  ' * depth}{one_line(name)}")
+            _show(screen, value, depth + 1)
+        elif value is not None:
+            screen.show(f"{'  ' * depth}{one_line(name)}: {one_line(value)}")
 
 
 async def verify_audit(server: Server, screen: Screen) -> int:
@@ -26,6 +37,5 @@ async def verify_audit(server: Server, screen: Screen) -> int:
     if screen.json:
         screen.data(report)
     else:
-        for name, value in report.items():
-            screen.show(f"{one_line(name)}: {one_line(value)}")
+        _show(screen, report)
     return 0 if report.get("intact") else FAILED

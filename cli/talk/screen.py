@@ -4,13 +4,14 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 _KEPT = frozenset("\n\t")
+_WIDE = 4000  # columns of a pipe
 
 
 def clean(text: object) -> str:
@@ -23,14 +24,20 @@ def one_line(text: object) -> str:
     return " ".join(clean(text).split())
 
 
+def _console(file: TextIO) -> Console:
+    """Write to a terminal in its width; a pipe gets rows that are not broken."""
+    width = None if file.isatty() else _WIDE
+    return Console(file=file, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
+
+
 class Screen:
     """Two streams and one choice: words or JSON."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         """Write to the process's own streams."""
         self.json = as_json
-        self._out = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=True)
-        self._notices = Console(file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._out = _console(sys.stdout)
+        self._notices = _console(sys.stderr)
 
     @property
     def interactive(self) -> bool:
@@ -62,8 +69,4 @@ class Screen:
             table.add_column(head, no_wrap=place == 0, overflow="fold")
         for row in rows:
             table.add_row(*(Text(one_line(cell)) for cell in row))
-        self._out.print(table, soft_wrap=False, width=self._width(table))
-
-    def _width(self, table: Table) -> int:
-        """Use the terminal's width; a pipe gets rows that are not broken."""
-        return self._out.width if self._out.is_terminal else self._out.measure(table).maximum + 500
+        self._out.print(table, soft_wrap=False)

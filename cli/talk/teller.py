@@ -1,6 +1,6 @@
 """Tells a person, or collects for a program, what happens in a conversation."""
 
-from cli.talk.approvals import outcome, render
+from cli.talk.approvals import headline, outcome, render
 from cli.talk.screen import Screen, one_line
 from cli.talk.speech import Speech
 from cli.talk.values import brief
@@ -56,7 +56,7 @@ class Teller:
             case events.ApprovalRequested(approval=approval):
                 self.ask(approval)
             case events.ApprovalClosed(approval=approval):
-                self._notice(f"{outcome(approval)}: {reveal(approval.title)}", "bold")
+                self._notice(f"{outcome(approval)}: {headline(approval)}", "bold")
             case _:
                 return
 

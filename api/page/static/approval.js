@@ -8,11 +8,11 @@ const SHORT = 12, MOST = 1200, LINES = 20;
 
 export function approvalCard(approval, me, actions, { withLink = false } = {}) {
   const isOpen = approval.state === "pending", isMine = mayDecide(approval, me);
-  const card = h("section", { class: `card approval risk-${known(approval.risk)}`, "aria-label": reveal(approval.title), "data-approval": approval.id });
+  const card = h("section", { class: `card approval risk-${known(approval.risk)}`, "aria-label": headline(approval), "data-approval": approval.id });
   const gate = { closed: 0, changed: () => undefined };
   card.append(
     h("p", { class: "risk" }, `${words.risk}: ${reveal(approval.risk)}`),
-    h("h3", {}, reveal(approval.title)),
+    h("h3", {}, headline(approval)),
     ...warnings(approval),
     facts(approval, me, gate),
     ...(approval.reason ? [h("p", { class: "model" }, h("span", { class: "label" }, `${words.modelSays}: `), reveal(approval.reason))] : []),
@@ -29,6 +29,9 @@ export function outcome(approval) {
   const through = approval.decided_door ? ` on ${reveal(approval.decided_door)}` : "";
   return `${words.approvalState[approval.state] ?? reveal(approval.state)}${who}${through}${approval.comment ? `: ${reveal(approval.comment)}` : ""}`;
 }
+
+// What would happen, in the connector's words for exactly these arguments; else the action's name.
+export const headline = (approval) => reveal(approval.preview.summary || approval.title);
 
 const known = (risk) => (["read", "write", "external_comms", "money", "destructive", "admin"].includes(risk) ? risk : "other");
 
@@ -52,7 +55,7 @@ function textsOf(value) {
 function facts(approval, me, gate) {
   const { preview } = approval;
   return h("dl", {},
-    fact(words.effect, reveal(preview.summary), h("span", { class: "quiet" }, ` (${preview.reversible ? words.reversible : words.irreversible})`)),
+    fact(words.effect, reveal(approval.title), h("span", { class: "quiet" }, ` (${preview.reversible ? words.reversible : words.irreversible})`)),
     preview.changes.length > 0 && fact(words.changes, h("ul", { class: "changes" }, preview.changes.map(change))),
     fact(words.action, h("code", {}, reveal(approval.action))),
     fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
@@ -92,8 +95,7 @@ function folded(value, gate) {
 function decision(approval, actions, gate) {
   const reason = h("input", { id: `reason-${approval.id}`, type: "text", maxlength: 2000, autocomplete: "off" });
   const note = h("p", { class: "quiet", role: "status" });
-  const title = reveal(approval.title);
-  const yes = h("button", { type: "submit", class: known(approval.risk) === "destructive" ? "danger" : "primary" }, title);
+    const yes = h("button", { type: "submit", class: known(approval.risk) === "destructive" ? "danger" : "primary" }, headline(approval));
   const no = h("button", { type: "button", onclick: () => decide("reject") }, words.reject);
   const form = h("form", { class: "decision", onsubmit: (event) => (event.preventDefault(), decide("approve")) },
     h("label", { for: reason.id }, words.reason), reason, h("div", { class: "buttons" }, yes, no), note);

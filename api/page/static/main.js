@@ -1,7 +1,7 @@
 // Puts the page together: which view is shown, and what its buttons do.
 
 import { App } from "./app.js";
-import { approvalCard } from "./approval.js";
+import { approvalCard, headline } from "./approval.js";
 import { Doors } from "./doors.js";
 import { h, keyed, left, reveal } from "./dom.js";
 import { signView } from "./sign.js";
@@ -149,7 +149,7 @@ function homeView() {
 // In the open conversation the card stands in the talk itself: here a line is enough, so that no button is there twice.
 function inboxCard(approval, state) {
   if (state.open?.id !== approval.conversation_id) return approvalCard(approval, state.me, actions, { withLink: true });
-  return h("p", { class: "card quiet" }, reveal(approval.title));
+  return h("p", { class: "card quiet" }, headline(approval));
 }
 
 function listRow(conversation, isOpen) {

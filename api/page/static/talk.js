@@ -7,7 +7,7 @@ import { words } from "./words.js";
 
 export function talkView(actions) {
   const title = h("h2", { tabindex: "-1" });
-  const log = h("div", { class: "log", role: "log", "aria-label": words.conversations, "aria-live": "polite", tabindex: "0" });
+  const log = h("div", { class: "log", role: "log", "aria-label": words.messages, "aria-live": "polite", tabindex: "0" });
   const more = h("button", { type: "button", class: "link", onclick: actions.earlier }, words.earlier);
   const empty = h("p", { class: "quiet center" }, words.empty);
   const typing = h("p", { class: "quiet typing", role: "status" });
@@ -19,7 +19,7 @@ export function talkView(actions) {
     h("button", { type: "button", onclick: actions.remove }, words.remove));
   const rows = h("div", { class: "rows" });
   log.append(more, empty, rows);
-  const element = h("section", { class: "talk", "aria-label": words.message }, heading, log, typing, form);
+  const element = h("section", { class: "talk", "aria-label": words.conversation }, heading, log, typing, form);
   return { element, focus: () => text.focus(), update: (state) => update(state) };
 
   function update(state) {
@@ -82,9 +82,9 @@ function messageRow(message, me) {
 }
 
 function turnRow({ turn, partial, isLast }, actions) {
-  const note = [words.turn[turn.state], turn.error && reveal(turn.error.detail), turn.attempt > 1 && !ENDED.has(turn.state) && `(attempt ${turn.attempt})`].filter(Boolean);
+  const note = [words.turn[turn.state], turn.error && reveal(turn.error.detail)].filter(Boolean);
   return h("div", { class: `turn ${turn.state}`, "data-turn": turn.id, "data-state": turn.state },
-    partial?.text && h("article", { class: "message assistant streaming", "aria-label": words.assistant, "aria-busy": "true" },
+    partial?.text && h("article", { class: `message assistant ${turn.state === "running" ? "streaming" : ""}`, "aria-label": words.assistant, "aria-busy": turn.state === "running" ? "true" : null },
       h("p", { class: "who" }, words.assistant), h("p", { class: "text", dir: "auto", "aria-live": "off" }, partial.text)),
     note.length > 0 && h("p", { class: turn.state === "failed" ? "warning" : "quiet" }, note.join(" ")),
     isLast && (turn.state === "failed" || turn.state === "stopped") && h("button", { type: "button", onclick: () => actions.retry(turn.id) }, words.retry));

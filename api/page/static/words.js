@@ -19,6 +19,8 @@ export const words = {
   offlineModel: "The built-in offline assistant answers: no model is configured. It understands the actions of its connectors, and never invents an answer.",
   connection: { connecting: "Connecting …", online: "Connected", offline: "No connection. Trying again …" },
   conversations: "Conversations",
+  conversation: "Conversation",
+  messages: "Messages",
   back: "All conversations",
   newConversation: "New conversation",
   untitled: "New conversation",

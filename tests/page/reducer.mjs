@@ -1,0 +1,129 @@
+// What the page's reducer promises, run by `node --test`; test_reducer.py starts it.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { conversationList, initial, mayDecide, pendingApprovals, reduce, timeline } from "../../api/page/static/state.js";
+import { mixedWords, reveal } from "../../api/page/static/dom.js";
+
+const at = (second) => `2026-01-01T00:00:${String(second).padStart(2, "0")}Z`;
+const conversation = (more = {}) => ({ id: "cnv_1", title: "Groceries", updated_at: at(0), deleted_at: null, ...more });
+const message = (position, role = "user", more = {}) => ({ id: `msg_${position}`, conversation_id: "cnv_1", turn_id: "trn_1", position, role, text: "x", client_message_id: null, created_at: at(position), ...more });
+const turn = (state, more = {}) => ({ id: "trn_1", conversation_id: "cnv_1", message_id: "msg_1", state, attempt: 1, error: null, created_at: at(1), ...more });
+const call = (state) => ({ id: "cal_1", turn_id: "trn_1", round: 1, place: 0, state, approval_id: null });
+const approval = (state = "pending", more = {}) => ({ id: "apr_1", conversation_id: "cnv_1", turn_id: "trn_1", requester_id: "usr_1", approvers: { requester: false, roles: ["owner"] }, state, ...more });
+const fetched = (more = {}) => ({ conversation: conversation(), messages: [], turns: [], calls: [], approvals: [], partial: null, epoch: "ep_1", seq: 0, ...more });
+const opened = (more) => reduce({ ...initial, me: { id: "usr_1", role: "owner" } }, { type: "opened", fetched: fetched(more) });
+const event = (state, seq, type, body, more = {}) => reduce(state, { type: "event", envelope: { stream: "cnv_1", epoch: "ep_1", seq, event: { type, ...body }, ...more } });
+const delta = (state, offset, text, attempt = 1) => reduce(state, { type: "volatile", event: { type: "turn.delta", conversation_id: "cnv_1", turn_id: "trn_1", attempt, offset, text } });
+const events = [
+  ["message.created", { message: message(1) }],
+  ["turn.started", { turn: turn("running") }],
+  ["tool.proposed", { call: call("awaiting approval") }],
+  ["approval.requested", { approval: approval() }],
+  ["turn.waiting", { turn: turn("waiting") }],
+  ["approval.closed", { approval: approval("approved") }],
+  ["tool.finished", { call: call("done") }],
+  ["message.created", { message: message(8, "assistant") }],
+  ["turn.finished", { turn: turn("finished"), message: message(8, "assistant") }],
+];
+const all = (state) => events.reduce((now, [type, body], place) => event(now, place + 1, type, body), state);
+
+describe("state plus events", () => {
+  test("equals a fresh fetch", () => {
+    const fresh = opened({ messages: [message(1), message(8, "assistant")], turns: [turn("finished")], calls: [call("done")], approvals: [approval("approved")], seq: 9 });
+    assert.deepEqual(all(opened()), fresh);
+  });
+  test("is the same when every event comes twice", () => {
+    const twice = events.reduce((now, [type, body], place) => event(event(now, place + 1, type, body), place + 1, type, body), opened());
+    assert.deepEqual(twice, all(opened()));
+  });
+  test("is the same when events older than the fetch are applied on top of it", () => {
+    const late = events.reduce((now, [type, body], place) => event(now, place + 1, type, body), opened({ seq: 9, messages: [message(1), message(8, "assistant")], turns: [turn("finished")], calls: [call("done")], approvals: [approval("approved")] }));
+    assert.deepEqual(late, all(opened()));
+  });
+  test("never changes the value it was given", () => {
+    const before = opened();
+    const copy = structuredClone(before);
+    all(before);
+    assert.deepEqual(before, copy);
+  });
+  test("passes over what this version does not know", () => {
+    assert.deepEqual(event(opened(), 1, "delivery.updated", { delivery: {} }).open.seq, 1);
+  });
+  test("of another epoch ask for a fresh fetch", () => {
+    assert.deepEqual(event(opened(), 1, "turn.started", { turn: turn("running") }, { epoch: "ep_2" }).stale, ["cnv_1"]);
+  });
+  test("of a stream that is not shown are passed over", () => {
+    const state = opened();
+    assert.equal(event(state, 1, "turn.started", { turn: turn("running") }, { stream: "cnv_2" }), state);
+  });
+});
+
+describe("streamed text", () => {
+  const running = () => event(opened(), 1, "turn.started", { turn: turn("running") });
+  const text = (state) => state.open.partials.trn_1?.text;
+  test("grows by what is appended", () => assert.equal(text(delta(delta(running(), 0, "One "), 4, "two")), "One two"));
+  test("is cut to the offset first", () => assert.equal(text(delta(delta(running(), 0, "One two"), 4, "more")), "One more"));
+  test("counts code points, not UTF-16 units", () => assert.equal(text(delta(delta(running(), 0, "👍🏽"), 2, "!")), "👍🏽!"));
+  test("shows a gap instead of wrong text", () => {
+    const state = delta(delta(running(), 0, "One "), 9, "late");
+    assert.deepEqual([text(state), state.open.partials.trn_1.gap], ["One ", true]);
+  });
+  test("goes on after the missing text was fetched", () => {
+    const gap = delta(delta(running(), 0, "One "), 9, "late");
+    const mended = reduce(gap, { type: "partial", conversationId: "cnv_1", partial: { turn_id: "trn_1", attempt: 1, offset: 13, text: "One two, late" } });
+    assert.equal(text(delta(mended, 13, "!")), "One two, late!");
+  });
+  test("of a lost attempt is passed over", () => {
+    const again = event(delta(running(), 0, "One "), 2, "turn.restarted", { turn: turn("running", { attempt: 2 }), offset: 0 });
+    assert.equal(text(delta(delta(again, 0, "Two", 2), 4, "stale", 1)), "Two");
+  });
+  test("that comes after the end is passed over", () => {
+    const ended = event(delta(running(), 0, "One"), 2, "turn.finished", { turn: turn("finished"), message: message(3, "assistant") });
+    assert.equal(text(delta(ended, 3, " late")), undefined);
+  });
+});
+
+describe("the outbox", () => {
+  const entry = { clientId: "web-1", conversationId: "cnv_1", text: "hi", state: "waiting", error: null };
+  const waiting = () => reduce(opened(), { type: "outbox.add", entry });
+  test("loses an entry once its message is here", () => assert.deepEqual(event(waiting(), 1, "message.created", { message: message(1, "user", { client_message_id: "web-1" }) }).outbox, []));
+  test("loses an entry that a fresh fetch has", () => assert.deepEqual(reduce(waiting(), { type: "opened", fetched: fetched({ messages: [message(1, "user", { client_message_id: "web-1" })] }) }).outbox, []));
+  test("keeps what was not delivered", () => assert.deepEqual(event(waiting(), 1, "message.created", { message: message(1) }).outbox, [entry]));
+});
+
+describe("approvals", () => {
+  const inbox = (state = opened()) => reduce(state, { type: "inbox", inbox: { stream: "mbr_1", epoch: "ep_1", seq: 0 }, conversations: [], approvals: [approval()] });
+  test("wait for those who may decide", () => assert.equal(pendingApprovals(inbox()).length, 1));
+  test("do not wait for others", () => assert.equal(pendingApprovals({ ...inbox(), me: { id: "usr_2", role: "member" } }).length, 0));
+  test("of the requester wait for the requester", () => assert.equal(mayDecide(approval("pending", { approvers: { requester: true, roles: [] } }), { id: "usr_1", role: "member" }), true));
+  test("that were decided stay decided when another stream tells of the request late", () => {
+    const closed = event(inbox(), 1, "approval.closed", { approval: approval("approved") });
+    assert.equal(event(closed, 1, "approval.requested", { approval: approval() }, { stream: "mbr_1" }).approvals.apr_1.state, "approved");
+  });
+});
+
+describe("the list", () => {
+  test("shows the newest conversation first and not the deleted", () => {
+    let state = reduce(initial, { type: "inbox", inbox: { stream: "mbr_1", epoch: "ep_1", seq: 0 }, conversations: [conversation(), conversation({ id: "cnv_2", updated_at: at(5) }), conversation({ id: "cnv_3" })], approvals: [] });
+    state = event(state, 1, "conversation.deleted", { conversation: conversation({ id: "cnv_3", deleted_at: at(9) }) }, { stream: "mbr_1" });
+    assert.deepEqual(conversationList(state).map((one) => one.id), ["cnv_2", "cnv_1"]);
+  });
+});
+
+describe("the timeline", () => {
+  test("puts a turn's calls above its answer", () => assert.deepEqual(timeline(all(opened()).open).map((row) => row.id), ["msg_1", "cal_1", "msg_8", "trn_1"]));
+  test("puts a running turn below its question", () => {
+    const state = events.slice(0, 3).reduce((now, [type, body], place) => event(now, place + 1, type, body), opened());
+    assert.deepEqual(timeline(state.open).map((row) => row.id), ["msg_1", "cal_1", "trn_1"]);
+  });
+  test("lets only the last turn of a message be tried again", () => {
+    const rows = timeline(opened({ messages: [message(1)], turns: [turn("failed"), turn("failed", { id: "trn_2", created_at: at(5) })] }).open);
+    assert.deepEqual(rows.filter((row) => row.kind === "turn").map((row) => row.isLast), [false, true]);
+  });
+});
+
+describe("text that deceives", () => {
+  test("is revealed", () => assert.equal(reveal("a\u202eb\u0000\n\u200b"), "a[U+202E]b[U+0000]\n[U+200B]"));
+  test("of mixed alphabets is named", () => assert.deepEqual(mixedWords("pay p\u0430ypal.com now"), ["p\u0430ypal.com"]));
+});

@@ -1,0 +1,164 @@
+"""A server of recorded answers behind the real page: what the page sends is kept, what a test wants happens."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import socketio
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from api.page.serve import routes
+from core.clock import now
+
+AT = now().isoformat().replace("+00:00", "Z")
+ME = {"id": "usr_1", "name": "Ana", "email": "ana@example.com", "role": "owner", "workspace_id": "wks_1"}
+CONVERSATION = {
+    "id": "cnv_1", "title": "Groceries", "mode": "full", "origin_channel": "web", "owner_id": "usr_1",
+    "created_at": AT, "updated_at": AT, "deleted_at": None,
+}  # fmt: skip
+
+
+def message(number: int, text: str, role: str = "user", turn: str = "trn_1", client: str | None = None) -> dict[str, Any]:
+    return {
+        "id": f"msg_{number}", "conversation_id": "cnv_1", "turn_id": turn, "position": number, "role": role,
+        "author_id": "usr_1" if role == "user" else None, "text": text, "text_cut": False, "message_type": "text",
+        "channel": "web", "client_message_id": client, "model": None, "usage": None, "response_time_ms": None,
+        "created_at": AT,
+    }  # fmt: skip
+
+
+def turn(state: str, number: int = 1, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"trn_{number}", "conversation_id": "cnv_1", "message_id": "msg_1", "user_id": "usr_1", "state": state,
+        "attempt": 1, "retry_of": None, "error": None, "created_at": AT, "started_at": AT, "ended_at": None,
+    } | more  # fmt: skip
+
+
+def call(state: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": "cal_1", "turn_id": "trn_1", "round": 1, "place": 0, "action": "tasks.delete",
+        "arguments": {"title": "Buy milk"}, "risk": "destructive", "effect": "at_most_once", "verdict": "ask",
+        "rule": "destructive actions ask an owner", "state": state, "result": None, "result_cut": False,
+        "detail": None, "approval_id": "apr_1", "created_at": AT, "started_at": None, "ended_at": None,
+    } | more  # fmt: skip
+
+
+def approval(state: str = "pending", **more: Any) -> dict[str, Any]:
+    return {
+        "id": "apr_1", "tool_call_id": "cal_1", "turn_id": "trn_1", "conversation_id": "cnv_1",
+        "requester_id": "usr_1", "action": "tasks.delete", "risk": "destructive",
+        "title": "Delete task ‘Buy milk’", "arguments": {"title": "Buy milk"}, "arguments_cut": False,
+        "preview": {
+            "summary": "The task is removed for good.", "reversible": False, "warnings": [],
+            "changes": [{"label": "Buy milk", "before": "open", "after": None}],
+        },
+        "reason": "You asked me to delete it.", "approvers": {"requester": False, "roles": ["owner"]},
+        "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "state": state,
+        "expires_at": (now() + timedelta(hours=23)).isoformat(), "created_at": AT, "decided_by": None,
+        "decided_by_name": None, "decided_at": None, "comment": None,
+    } | more  # fmt: skip
+
+
+def page(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"items": items, "next": None, "total": len(items)}
+
+
+class Stage:
+    """Holds the state that the page fetches, and sends the events of a test."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.needs_owner = False
+        self.conversations: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.turns: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
+        self.approvals: list[dict[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
+        self.is_deaf = False  # takes messages and never answers
+        self.seq = 0
+        self.sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
+        self.sio.on("connect", self._connect)
+        self.sio.on("*", self._event)
+
+    async def _connect(self, sid: str, _: Any, auth: dict[str, Any]) -> None:
+        self.received.append(("connect", auth))
+        inbox = {"stream": "mbr_1", "epoch": "ep_1", "last_seq": self.seq}
+        greeting = {"user": ME, "workspace_id": "wks_1", "inbox": inbox, "offline_model": True}
+        asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self.sio.emit("connected", greeting, to=sid)))
+
+    async def _event(self, name: str, _: str, data: Any) -> Any:
+        self.received.append((name, data))
+        if name == "message.send" and self.is_deaf:
+            await asyncio.sleep(60)
+        if name == "message.send":
+            found = {"message_id": "msg_1", "turn_id": "trn_1", "state": "running", "duplicate": False}
+            return {"ok": True, "data": found}
+        return {"ok": True, "data": {"epoch": "ep_1", "last_seq": self.seq, "partial": None}}
+
+    async def happen(self, kind: str, *, stream: str = "cnv_1", **event: Any) -> None:
+        """Send a durable event."""
+        self.seq += 1
+        body = {"type": kind} | event
+        await self.sio.emit(kind, {"stream": stream, "epoch": "ep_1", "seq": self.seq, "at": AT, "event": body})
+
+    async def delta(self, offset: int, text: str) -> None:
+        """Send a piece of text."""
+        body = {"type": "turn.delta", "conversation_id": "cnv_1", "turn_id": "trn_1", "attempt": 1}
+        await self.sio.emit("turn.delta", body | {"offset": offset, "text": text})
+
+    async def drop(self) -> None:
+        """Cut every connection."""
+        for sid in list(self.sio.manager.get_participants("/", None)):
+            await self.sio.disconnect(sid[0])
+
+    async def answer(self, request: Request) -> JSONResponse:
+        path, method = request.url.path.removeprefix("/api/v1"), request.method
+        body = await request.json() if method in {"POST", "PATCH"} and await request.body() else None
+        if method != "GET":
+            self.received.append((f"{method} {path}", body))
+        if path.endswith("/decision") and body:
+            state = {"approve": "approved", "reject": "rejected"}[body["verdict"]]
+            decided = approval(state, decided_by="usr_1", decided_by_name="Ana", comment=body["comment"])
+            return JSONResponse({"state": "accepted", "approval": decided})
+        return JSONResponse(self._known(path))
+
+    def _known(self, path: str) -> Any:
+        signed = {"access_token": "a", "refresh_token": "r", "expires_in": 900, "user": ME}
+        known: dict[str, Any] = {
+            "/setup": {"needed": self.needs_owner} | signed,
+            "/auth/sign-in": signed,
+            "/auth/refresh": signed,
+            "/conversations": page(self.conversations),
+            "/approvals": page(self.approvals),
+            "/conversations/cnv_1": CONVERSATION,
+            "/conversations/cnv_1/messages": page(self.messages),
+            "/conversations/cnv_1/turns": page(self.turns),
+            "/conversations/cnv_1/calls": page(self.calls),
+        }
+        return known.get(path)
+
+
+@asynccontextmanager
+async def open_stage():
+    """Serve a stage on a free port."""
+    stage = Stage()
+    api = Route("/api/v1/{rest:path}", stage.answer, methods=["GET", "POST", "PATCH", "DELETE"])
+    app = socketio.ASGIApp(stage.sio, other_asgi_app=Starlette(routes=[*routes(), api]))
+    taken = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio"))
+    serving = asyncio.create_task(server.serve(sockets=[taken]))
+    stage.url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    try:
+        yield stage
+    finally:
+        server.should_exit = True
+        await stage.sio.shutdown()
+        await serving
+        taken.close()

