@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workers.llm.offline.words import STOP_WORDS, WEAK, Token, is_verb, plain, same
+from workers.llm.offline.words import STOP_WORDS, WEAK, Token, is_verb, looks_up, plain, same
 
 EXACT, ALIKE, SKIPPED = 0.2, 0.15, -0.15
 _PIECE = re.compile(r"\{(\w+)\}|\S+")
-_FILLER = STOP_WORDS - {"have", "it", "this", "that", "these"}
+_FILLER = STOP_WORDS - {"have", "it", "this", "that", "these"} | {"to-do", "todo"}
 _BETWEEN = frozenset({"to", "in", "into", "on", "onto", "at", "with", "for", "as", "of"})
 
 
@@ -77,7 +77,9 @@ def align(pattern: Pattern, tokens: tuple[Token, ...]) -> Match | None:
 def _is_firm(verb: str, words: tuple[str, ...]) -> bool:
     """Tell whether the verb says enough by itself, or has a noun beside it."""
     said = [word for word in words if same(word, verb)]
-    return any(word == verb or word not in WEAK for word in said) or len(words) > len(said)
+    if len(words) > len(said):
+        return True
+    return not looks_up(verb) and any(word == verb or word not in WEAK for word in said)
 
 
 class _Aligner:

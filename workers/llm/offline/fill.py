@@ -7,7 +7,7 @@ from typing import Any
 from workers.llm.offline.direct import coerce_value, types_of
 from workers.llm.offline.phrases import without_politeness
 from workers.llm.offline.tools import Tool
-from workers.llm.offline.words import STOP_WORDS, is_verb, plain, tokenize, unquote
+from workers.llm.offline.words import STOP_WORDS, is_verb, plain, same, tokenize, unquote
 
 FILE = re.compile(
     r"(?<![\w./\\-])(?:[\w\-.]+/)*[\w\-]*\.?[\w\-]+\.[A-Za-z0-9]{1,8}(?![\w/])|(?<!\w)(?:[\w\-.]+/)+[\w\-.]*"
@@ -26,7 +26,8 @@ _TAIL = re.compile(
 _FILE_LEAD = re.compile(
     r"^(?:the|my|a)\s+(?:(?:file|folder|document)\s+)?(?:(?:called|named)\s+)?|^(?:file|folder)\s+", re.IGNORECASE
 )
-_ORDINAL = re.compile(r"^(?:first|second|third|fourth|fifth|sixth|seventh|eighth|last)$", re.IGNORECASE)
+_NOTHING = frozenset({"a", "an", "the", "my", "our", "your", "some", "new", "another", "me", "to"})
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _PREPOSITION = re.compile(r"^(?:of|for|from|about|by|with|to)\s+", re.IGNORECASE)
 _PRONOUN = re.compile(r"^(?:it|this|that|them|one)$", re.IGNORECASE)
 
@@ -48,10 +49,12 @@ def from_slots(tool: Tool, slots: dict[str, str], *, with_noun: bool) -> Filled 
     for slot, said in slots.items():
         name = tool.property_of(slot)
         value = clean(tool, said)
-        if name is None or not value:
+        if name is None:
             continue
+        if not value or value.lower() in _NOTHING:
+            return None
         if tool.is_path(name):
-            path = path_in(value, loose=with_noun)
+            path = path_in(value, loose=with_noun, folder=tool.is_folder(name))
             if path is None:
                 return None
             arguments[name], sure = path, True
@@ -59,7 +62,7 @@ def from_slots(tool: Tool, slots: dict[str, str], *, with_noun: bool) -> Filled 
             named[name] = value
         elif (fitting := _fitting(value, tool.properties[name])) is not None:
             arguments[name] = fitting
-        elif name in tool.required:
+        else:
             return None
     return Filled(arguments, named, sure)
 
@@ -82,26 +85,21 @@ def _without_noun(tool: Tool, value: str) -> str:
     is_noun = tool.noun and plain(first) == tool.noun
     if is_noun and (rest.strip() or bare != value or first.endswith(":")):
         return _CALLED.sub("", rest.strip(_EDGE))
-    before, _, last = bare.rpartition(" ")
-    return (
-        before
-        if tool.noun and bare != value and before and plain(last) == tool.noun and not _ORDINAL.match(before)
-        else value
-    )
+    return value
 
 
-def path_in(value: str, *, loose: bool) -> str | None:
+def path_in(value: str, *, loose: bool, folder: bool = False) -> str | None:
     """Give the file that a text names; without an ending only when `loose`: the word "file" was said."""
     bare = _FILE_LEAD.sub("", value).strip(_EDGE + "?")
     if FILE.fullmatch(bare):
-        return bare
+        return None if folder and not loose and _ENDING.search(bare) else bare
     return bare if loose and bare and " " not in bare and bare.lower() not in STOP_WORDS else None
 
 
 def _fitting(value: str, schema: dict[str, Any]) -> Any:
     """Give the value as its schema wants it; None when it cannot be that."""
     if "enum" in schema:
-        return next((one for one in schema["enum"] if str(one).lower() == value.lower()), None)
+        return next((one for one in schema["enum"] if _is_one(str(one), value)), None)
     types = types_of(schema)
     given = coerce_value(value, schema)
     if types & {"integer", "number"} and "string" not in types and isinstance(given, str):
@@ -112,6 +110,11 @@ def _fitting(value: str, schema: dict[str, Any]) -> Any:
         address = EMAIL.search(value)
         return address.group() if address else None
     return None if isinstance(given, str) and types and "string" not in types else given
+
+
+def _is_one(choice: str, said: str) -> bool:
+    bare = said.strip(_EDGE + "?").lower()
+    return choice.lower() == bare or same(choice.lower(), plain(bare))
 
 
 def answer_to(tool: Tool, name: str, said: str) -> Any:

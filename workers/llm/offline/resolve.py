@@ -68,7 +68,8 @@ def called(said: str, reference: Reference, result: Any) -> Found:
     """Give the listed things that have this name: the very name first, all its words otherwise."""
     things = _things(result, reference)
     names = {place: str(one.get(reference.match, "")) for place, one in enumerate(things)}
-    for fits in (_equal, _alike, _holds):
+    nouns = content_words(reference.action.partition(".")[0])
+    for fits in (_equal, _alike, lambda said, name: _holds(said, name, nouns)):
         found = [things[place] for place, name in names.items() if fits(said, name)]
         if found:
             return Found(tuple(found))
@@ -88,6 +89,6 @@ def _alike(said: str, name: str) -> bool:
     return [word for word in _words(said) if word not in leads] == [word for word in _words(name) if word not in leads]
 
 
-def _holds(said: str, name: str) -> bool:
-    wanted = set(content_words(said))
+def _holds(said: str, name: str, nouns: Sequence[str]) -> bool:
+    wanted = set(content_words(said)) - set(nouns)
     return bool(wanted) and wanted <= set(content_words(name))

@@ -107,6 +107,9 @@ class Tool:
             return slot
         return next((name for name, one in self.references.items() if one.match == slot), None)
 
+    def is_folder(self, name: str) -> bool:
+        return name in {"folder", "directory", "dir"}
+
     def is_text(self, name: str) -> bool:
         types = types_of(self.properties.get(name, {}))
         return not types or "string" in types

@@ -91,15 +91,16 @@ def _by_example(text: str, tools: Sequence[Tool]) -> list[Intent]:
 def _from_match(text: str, tool: Tool, pattern: Pattern, match: Match, tools: Sequence[Tool]) -> Intent | None:
     slots = {name: text[start:end] for name, (start, end) in match.slots.items()}
     filled = fill.from_slots(tool, slots, with_noun=bool(match.words & tool.nouns))
-    if filled is None or not (match.firm or filled.sure):
+    exact = [token.plain for token in tokenize(text)] == [piece.word for piece in pattern.pieces]
+    if filled is None or not (match.firm or filled.sure or exact):
         return None
     others = frozenset(word for other in tools if other.namespace != tool.namespace for word in [other.noun]) - {""}
     strange = others & frozenset(word for value in slots.values() for word in content_words(value)[:1])
-    score = (
-        match.score + (0.5 if filled.sure or not pattern.slots else 0.0) - (0.4 if strange and not filled.sure else 0.0)
-    )
     arguments = filled.arguments | fill.keyed(tool, text, tuple(filled.arguments))
-    return Intent(tool, arguments, filled.named, score, whole=not pattern.slots and not match.slots)
+    intent = Intent(tool, arguments, filled.named, match.score, whole=not pattern.slots)
+    if filled.sure or (not pattern.slots and not intent.missing):
+        return replace(intent, score=match.score + 0.5)
+    return replace(intent, score=match.score - 0.4) if strange else intent
 
 
 def _by_words(text: str, tools: Sequence[Tool]) -> list[Intent]:
@@ -119,7 +120,7 @@ def _by_words(text: str, tools: Sequence[Tool]) -> list[Intent]:
 
 def _shared(said: Sequence[str], tool: Tool, known: Counter[str], count: int) -> float:
     """Give the share, by weight, of the said words that speak for the tool; 0 without verb and noun."""
-    if not any(same(word, verb) for word in said for verb in tool.verbs) or not set(said) & tool.nouns:
+    if not any(same(word, verb) for word in said for verb in tool.verbs) or not set(said[1:]) & tool.nouns:
         return 0.0
 
     def weight(word: str) -> float:

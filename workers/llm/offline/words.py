@@ -96,8 +96,15 @@ def is_verb(word: str) -> bool:
     return word in _GROUPS
 
 
-def same(one: str, other: str) -> bool:
-    """Tell whether two plain words mean the same."""
-    if one == other:
+def looks_up(word: str) -> bool:
+    """Tell whether the verb only looks for things: such verbs say nothing without a noun."""
+    return bool(_GROUPS.get(word, frozenset()) & {"list", "find", "get"})
+
+
+def same(said: str, meant: str) -> bool:
+    """Tell whether a word that was said stands for one that is meant; a weak word stands for itself alone."""
+    if said == meant:
         return True
-    return bool(_GROUPS.get(one, frozenset()) & _GROUPS.get(other, frozenset()))
+    return (meant not in WEAK or looks_up(meant)) and bool(
+        _GROUPS.get(said, frozenset()) & _GROUPS.get(meant, frozenset())
+    )
