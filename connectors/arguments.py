@@ -40,9 +40,12 @@ def check_arguments(action: str, validator: Draft202012Validator, arguments: Any
         raise _refusal(action, [{"argument": unsafe.argument, "why": unsafe.why}]) from None
     if len(canonical(arguments)) > MAX_BYTES:
         raise _refusal(action, [{"argument": "arguments", "why": f"must not be larger than {MAX_BYTES} bytes"}])
-    errors = [said for error in validator.iter_errors(arguments) for said in _explain(error)][:_MAX_ERRORS]
-    if errors:
-        raise _refusal(action, errors)
+    first: dict[str, dict[str, str]] = {}
+    for error in validator.iter_errors(arguments):
+        for said in _explain(error):
+            first.setdefault(said["argument"], said)
+    if first:
+        raise _refusal(action, list(first.values())[:_MAX_ERRORS])
     return arguments
 
 
