@@ -34,7 +34,7 @@ from core.temporal import TemporalState
 from workflows.handles import Workflows
 
 PREFIX = "/api/v1"
-_NOUNS = (auth, users, invitations, conversations, messages, turns, approvals, connectors, health, audit)
+NOUNS = (auth, users, invitations, conversations, messages, turns, approvals, connectors, health, audit)
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem document (RFC 9457).",
@@ -52,9 +52,21 @@ def build_app(
     temporal: TemporalState,
 ) -> ASGIApp:
     """Wire REST, the gateway and the page; call it where the event loop runs. Its lifespan opens and closes them."""
+    workflows = Workflows(client, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
+    return build_doors(settings, database, workflows, rooms, ring, temporal)
+
+
+def build_doors(
+    settings: Settings,
+    database: Database,
+    workflows: Workflows,
+    rooms: Rooms,
+    ring: KeyRing,
+    temporal: TemporalState,
+) -> ASGIApp:
+    """Do so with workflows that are there already."""
     audit_trail = AuditTrail(ring)
     tokens, limits = Tokens(ring, settings), Limits(rates_of(settings))
-    workflows = Workflows(client, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     intake = Intake(database, rooms, workflows, audit_trail, settings)
     gateway = Gateway(settings, database, rooms, intake, tokens, limits)
     context = Context(
@@ -66,9 +78,9 @@ def build_app(
         signing=Signing(database, ring, audit_trail, tokens, Passwords(), limits, settings.refresh_token_days),
         limits=limits,
         intake=intake,
-        histories=Histories(database, client, temporal.ui_url),
+        histories=Histories(database, workflows.client, temporal.ui_url),
         registry=Registry.load(native_connectors(database, settings.files_dir)),
-        probes=Probes(settings, database, client, temporal, gateway.stats),
+        probes=Probes(settings, database, workflows.client, temporal, gateway.stats),
     )
     rest = build_rest(context, _lifespan(gateway, intake))
     # No on_startup here: it would take the lifespan away from FastAPI.
@@ -91,7 +103,7 @@ def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncCont
     )
     app.state.context = context
     nouns = APIRouter(prefix=PREFIX)
-    for noun in _NOUNS:
+    for noun in NOUNS:
         nouns.include_router(noun.router)
     app.include_router(nouns)
     app.router.routes.extend(page_routes())

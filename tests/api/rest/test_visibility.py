@@ -1,0 +1,206 @@
+"""Every route against everybody: no token, the same workspace, another one. A new route needs its line."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from api.app import NOUNS, PREFIX
+from core.permissions import Role
+from tests.api.rest.house import House, Person
+
+NOT_THERE = 404
+NEW_MESSAGE = {"text": "Hello", "client_message_id": "other"}
+DECISION = {"verdict": "approve", "digest": "d" * 64, "decision_id": "one"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a route answers to Bo (a member beside Ana) and Eve (of another workspace) who ask for what is Ana's."""
+
+    bo: int = NOT_THERE
+    eve: int = NOT_THERE
+    body: dict[str, Any] | None = None
+    open: bool = False
+
+
+OPEN = Line(open=True)
+LIST = Line(bo=200, eve=200)
+EXPECTED: dict[str, Line] = {
+    "POST /auth/sign-in": OPEN,
+    "POST /auth/refresh": OPEN,
+    "POST /auth/sign-out": Line(bo=204, eve=204),
+    "GET /setup": OPEN,
+    "POST /setup": OPEN,
+    "POST /invitations/accept": OPEN,
+    "GET /health": OPEN,
+    "GET /ready": OPEN,
+    "GET /me": LIST,
+    "GET /users": Line(bo=200, eve=200),
+    "GET /users/{user_id}": Line(bo=200),
+    "PATCH /users/{user_id}": Line(bo=403, body={"role": "viewer"}),
+    "POST /users/{user_id}/disable": Line(bo=403),
+    "POST /users/{user_id}/enable": Line(bo=403),
+    "GET /invitations": Line(bo=403, eve=200),
+    "POST /invitations": Line(bo=403, eve=201, body={"email": "new@x.test"}),
+    "POST /invitations/{invitation_id}/revoke": Line(bo=403),
+    "GET /conversations": LIST,
+    "POST /conversations": Line(bo=201, eve=201, body={}),
+    "GET /conversations/{conversation_id}": Line(),
+    "PATCH /conversations/{conversation_id}": Line(body={"title": "Mine"}),
+    "DELETE /conversations/{conversation_id}": Line(),
+    "POST /conversations/{conversation_id}/restore": Line(),
+    "GET /conversations/{conversation_id}/messages": Line(),
+    "POST /conversations/{conversation_id}/messages": Line(body=NEW_MESSAGE),
+    "GET /conversations/{conversation_id}/turns": Line(),
+    "GET /conversations/{conversation_id}/calls": Line(),
+    "GET /messages/{message_id}": Line(),
+    "GET /turns/{turn_id}": Line(),
+    "GET /turns/{turn_id}/calls": Line(),
+    "GET /turns/{turn_id}/partial": Line(),
+    "GET /turns/{turn_id}/history": Line(),
+    "POST /turns/{turn_id}/stop": Line(),
+    "POST /turns/{turn_id}/retry": Line(body={"client_message_id": "again"}),
+    "GET /approvals": LIST,
+    "GET /approvals/{approval_id}": Line(),
+    "POST /approvals/{approval_id}/decision": Line(body=DECISION),
+    "GET /connectors": LIST,
+    "GET /audit": Line(bo=403, eve=200),
+    "GET /audit/verify": Line(bo=403, eve=200),
+}
+CLOSED = [name for name, line in EXPECTED.items() if not line.open]
+# What a list of the whole workspace shows to Bo with good reason.
+SHARED = {"GET /users", "GET /users/{user_id}", "GET /me"}
+
+
+@dataclass
+class Belongings:
+    """What is Ana's."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def path(self, name: str) -> tuple[str, str]:
+        method, _, path = name.partition(" ")
+        return method, path.format(**self.ids)
+
+
+@pytest.fixture(scope="module")
+async def house(shared: House) -> House:
+    return shared
+
+
+@pytest.fixture(scope="module")
+async def workspace_id(house: House) -> str:
+    return await house.workspace()
+
+
+@pytest.fixture(scope="module")
+async def ana(house: House, workspace_id: str) -> Person:
+    return await house.person(workspace_id, Role.OWNER)
+
+
+@pytest.fixture(scope="module")
+async def anas(house: House, ana: Person) -> Belongings:
+    conversation_id = (await ana.ask("POST", "/conversations", json={})).json()["id"]
+    said = await ana.ask("POST", f"/conversations/{conversation_id}/messages", json=NEW_MESSAGE)
+    turn_id = said.json()["turn_id"]
+    approval = await house.approval(ana, turn_id)
+    invited = await ana.ask("POST", "/invitations", json={"email": "zoe@x.test", "role": "member"})
+    turn = (await ana.ask("GET", f"/turns/{turn_id}")).json()
+    return Belongings(
+        {
+            "user_id": ana.principal.user_id,
+            "conversation_id": conversation_id,
+            "turn_id": turn_id,
+            "message_id": turn["message_id"],
+            "approval_id": approval.id,
+            "invitation_id": invited.json()["invitation"]["id"],
+        }
+    )
+
+
+def routes() -> set[str]:
+    """Every operation of the API's routers, without the prefix."""
+    return {
+        f"{method} {route.path}"
+        for noun in NOUNS
+        for route in noun.router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+
+
+class TestVisibility:
+    def test_every_route_has_its_line(self):
+        assert routes() == set(EXPECTED)
+
+    async def test_the_description_has_every_route(self, house):
+        described = {
+            f"{method.upper()} {path.removeprefix(PREFIX)}"
+            for path, operations in house.rest.openapi()["paths"].items()
+            for method in operations
+        }
+
+        assert described == set(EXPECTED)
+
+    @pytest.mark.parametrize("name", CLOSED)
+    async def test_without_a_token_nobody_gets_in(self, anas, nobody, name):
+        method, path = anas.path(name)
+        answer = await nobody.request(method, PREFIX + path, json=EXPECTED[name].body)
+
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.json()["code"] == "not_signed_in"
+
+    @pytest.mark.parametrize("name", CLOSED)
+    async def test_a_neighbour_sees_nothing_of_hers(self, anas, bo, name):
+        method, path = anas.path(name)
+        answer = await bo.ask(method, path, json=EXPECTED[name].body)
+
+        assert answer.status_code == EXPECTED[name].bo, answer.text
+        if name not in SHARED:
+            assert [one for one in anas.ids.values() if one in answer.text] == []
+
+    @pytest.mark.parametrize("name", CLOSED)
+    async def test_another_workspace_sees_nothing_of_hers(self, anas, eve, name):
+        method, path = anas.path(name)
+        answer = await eve.ask(method, path, json=EXPECTED[name].body)
+
+        assert answer.status_code == EXPECTED[name].eve, answer.text
+        assert [one for one in anas.ids.values() if one in answer.text] == []
+
+    @pytest.mark.parametrize("name", [name for name in CLOSED if "{" in name])
+    async def test_what_is_not_hers_is_answered_as_what_is_not_there(self, anas, eve, name):
+        method, path = anas.path(name)
+        hidden = await eve.ask(method, path, json=EXPECTED[name].body)
+        made_up = {key: one[:4] + one[4:][::-1] for key, one in anas.ids.items()}
+        missing = await eve.ask(method, Belongings(made_up).path(name)[1], json=EXPECTED[name].body)
+
+        assert (hidden.status_code, hidden.json()) == (missing.status_code, missing.json())
+
+    async def test_nothing_of_hers_changed_meanwhile(self, anas, ana, bo, eve):
+        before = [(await ana.ask("GET", path)).json() for path in self.hers(anas)]
+        for name in CLOSED:
+            method, path = anas.path(name)
+            if "{" in path or "{" in name:
+                await eve.ask(method, path, json=EXPECTED[name].body)
+                await bo.ask(method, path, json=EXPECTED[name].body)
+        after = [(await ana.ask("GET", path)).json() for path in self.hers(anas)]
+
+        assert before == after
+
+    def hers(self, anas: Belongings) -> list[str]:
+        ids = anas.ids
+        return [
+            f"/users/{ids['user_id']}",
+            f"/conversations/{ids['conversation_id']}",
+            f"/conversations/{ids['conversation_id']}/messages",
+            f"/conversations/{ids['conversation_id']}/turns",
+            f"/approvals/{ids['approval_id']}",
+            "/invitations",
+        ]
+
+    async def test_a_viewer_of_the_workspace_reads_only(self, house, workspace_id):
+        viewer = await house.person(workspace_id, Role.VIEWER)
+
+        assert (await viewer.ask("GET", "/conversations")).status_code == 200
+        assert (await viewer.ask("POST", "/conversations", json={})).status_code == 403
