@@ -15,8 +15,9 @@ _NAME = "instant"
 
 
 class InstantModel:
-    """The ASGI application. `asked` counts calls; `asked_at` is when the last came and `spoke_at` when it
-    got its first words, on the clock of `perf_counter`.
+    """The ASGI application. `asked` counts calls.
+
+    `asked_at` is when the last one came, `spoke_at` when it got its first words, on the clock of `perf_counter`.
     """
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from cli.bench.stage import QUICK, Sizes, Stage, open_stage
 from core.errors import AssentError, Invalid, Unavailable
 
 _LIMIT = 120.0
+_WIDTH = 140
 Measure = Callable[[Stage], Awaitable[Result]]
 # Kills come last: nothing of the first start is left after them.
 MEASURES: Mapping[str, Measure] = {
@@ -35,7 +36,7 @@ def bench(only: list[str] | None, json_file: Path | None, data: Path | None, *, 
     names = [name for name in MEASURES if not only or name in only]
     progress = Console(stderr=True)
     result, faults = asyncio.run(_run(names, QUICK if quick else Sizes(), data, progress))
-    _show(Console(), result)
+    _show(_wide(), result)
     if json_file is not None:
         json_file.write_text(result.model_dump_json(indent=2) + "\n", "utf-8")
     if faults:
@@ -67,6 +68,12 @@ async def _measure(stage: Stage, name: str, faults: list[str]) -> Result:
     except TimeoutError:
         faults.append(f"{name}: not done in {_LIMIT:.0f} s")
     return Result()
+
+
+def _wide() -> Console:
+    """Give a console that cuts no column when its output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def _show(console: Console, result: Result) -> None:
