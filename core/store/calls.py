@@ -9,7 +9,7 @@ from core.clock import now
 from core.errors import NotFound
 from core.events import DurableEvent, ToolFailed, ToolFinished, ToolStarted, ToolUnknown
 from core.permissions import Principal
-from core.store import streams
+from core.store import lease, streams
 from core.store.viewing import call_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -55,6 +55,13 @@ async def load(session: AsyncSession, tool_call_id: str, *, lock: bool = False) 
         message = "There is no such tool call."
         raise NotFound(message)
     return call
+
+
+async def lock(session: AsyncSession, tool_call_id: str) -> ToolCall:
+    """Lock a call's conversation, then the call; raises NotFound."""
+    call = await load(session, tool_call_id)
+    await lease.lock_conversation(session, call.conversation_id)
+    return await load(session, tool_call_id, lock=True)
 
 
 async def approval_of(session: AsyncSession, tool_call_id: str) -> Approval | None:

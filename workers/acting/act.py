@@ -91,17 +91,21 @@ class Actor:
             raise as_failure(error, again=True, after_seconds=after_seconds)
 
     def _unexpected(self, call: ToolCall, error: Exception) -> Settled:
-        if call.effect == "at_most_once":
-            return Settled(CallState.UNKNOWN, "the call broke off: nobody knows whether it took effect")
-        if isinstance(error, TimeoutError):
-            return Settled(CallState.FAILED, "the service took too long")
-        return Settled(CallState.FAILED, "the connector failed unexpectedly")
+        slow = isinstance(error, TimeoutError)
+        detail = "the service took too long" if slow else "the connector failed unexpectedly"
+        if call.effect == "read":
+            return Settled(CallState.FAILED, detail)
+        self._try_again(call, TemporaryFailure(detail), None)
+        return Settled(CallState.UNKNOWN, f"{detail}: nobody knows whether it took effect")
 
     async def _record(
         self, call: ToolCall, state: CallState, *, result: dict[str, Any] | None = None, detail: str | None = None
     ) -> Acted:
         async with change(self._database, self._rooms) as work:
-            row = await calls.load(work.session, call.id)
+            row = await calls.lock(work.session, call.id)
+            intent = await calls.intent_of(work.session, call.id)
+            if intent is None or intent.outcome is not None:
+                return Acted(tool_call_id=call.id, state=CallState(row.state))
             await calls.settle(work, row, state, result=result, detail=detail)
             kind = {CallState.DONE: "call.executed", CallState.UNKNOWN: "call.unknown"}.get(state, "call.failed")
             facts = {"action": call.action, "detail": detail}
@@ -115,5 +119,5 @@ def _fit(result: dict[str, Any]) -> dict[str, Any]:
     text = clean_text(json.dumps(result, ensure_ascii=False, default=str).replace("\\u0000", "\\ufffd"))
     if len(text.encode()) > MAX_RESULT_BYTES:
         return {"cut": True, "text": text[: MAX_RESULT_BYTES // 8]}
-    cleaned: dict[str, Any] = json.loads(text)
+    cleaned: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)  # NaN and Infinity are not JSON
     return cleaned

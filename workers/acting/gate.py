@@ -5,6 +5,7 @@ It fails closed: whatever is not exactly as it was allowed or approved is not ru
 
 from dataclasses import dataclass
 
+from connectors.manifest import Effect
 from connectors.registry import BoundAction, Registry
 from core import policy
 from core.digest import Bound, digest_of
@@ -46,7 +47,7 @@ class Gate:
         call = await calls.load(work.session, step.tool_call_id, lock=True)
         intent = await calls.intent_of(work.session, call.id)
         if intent is not None:
-            return await self._again(work, call, settled=intent.outcome is not None)
+            return await self._again(work, call, step.outcome, settled=intent.outcome is not None)
         if call.state not in {CallState.PROPOSED, CallState.AWAITING}:
             return Passage(call, None)
         try:
@@ -59,16 +60,25 @@ class Gate:
         await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
         return Passage(call, action)
 
-    async def _again(self, work: Work, call: ToolCall, *, settled: bool) -> Passage:
+    async def _again(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None, *, settled: bool) -> Passage:
         """An intent is there: an earlier attempt sent, or was about to. Only what is safe to repeat is sent again."""
         if settled or call.state == CallState.UNKNOWN:
             return Passage(call, None)
-        if call.effect == "at_most_once":
-            detail = "the server stopped while this was being sent: nobody knows whether it took effect"
+        try:
+            return Passage(call, await self._check_repeatable(work, call, outcome))
+        except Shut as shut:
+            detail = f"{shut}: nobody knows whether it took effect"
             await calls.settle(work, call, CallState.UNKNOWN, detail=detail)
             await self._record(work, call, "call.unknown", detail)
             return Passage(call, None)
-        return Passage(call, self.registry.action(call.action))
+
+    async def _check_repeatable(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
+        action = self._same_action(call)
+        if action.spec.effect == Effect.AT_MOST_ONCE:
+            raise Shut("the server stopped while this was being sent")
+        if call.verdict == CallVerdict.ASK:
+            await self._check_unchanged(work, call, outcome)
+        return action
 
     async def _check(self, work: Work, turn: Turn, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
         if TurnState(turn.state).is_terminal:
@@ -100,6 +110,14 @@ class Gate:
         return action
 
     async def _check_consent(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> None:
+        approval, consent = await self._check_unchanged(work, call, outcome)
+        await self._check_decider(work, call, approval, consent)
+        if not await approvals.consume(work.session, approval.id):
+            raise Shut("this consent was used before")
+
+    async def _check_unchanged(
+        self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None
+    ) -> tuple[Approval, ApprovalOutcome]:
         approval = await calls.approval_of(work.session, call.id)
         if outcome is None or approval is None or outcome.approval_id != approval.id:
             raise Shut("nobody was asked")
@@ -107,9 +125,7 @@ class Gate:
             raise Shut("nobody approved it")
         if _digest_now(call, approval) != outcome.digest:
             raise Shut("what would run is not what was approved")
-        await self._check_decider(work, call, approval, outcome)
-        if not await approvals.consume(work.session, approval.id):
-            raise Shut("this consent was used before")
+        return approval, outcome
 
     async def _check_decider(self, work: Work, call: ToolCall, approval: Approval, outcome: ApprovalOutcome) -> None:
         user_id = outcome.user_id or ""

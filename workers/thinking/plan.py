@@ -8,18 +8,20 @@ from datetime import datetime, timedelta
 from connectors.registry import BoundAction, Registry
 from core import policy
 from core.clock import now
-from core.digest import digest_of
+from core.digest import canonical, digest_of
 from core.errors import AssentError
 from core.ids import derived_id, new_secret
 from core.store.context import Talk
 from core.tables.consent import Approval
 from core.tables.work import ToolCall
+from core.text import check_json, check_text, clean_text
 from core.values import ApprovalState, CallState, CallVerdict
 from core.views import PreviewView
 from workers.calling import bind, context_of
 from workers.llm.port import CallAsked
 
 PREVIEW_SECONDS = 10.0
+MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class Planner:
         self, talk: Talk, number: int, place: int, asked: CallAsked, reason: str, *, over: bool
     ) -> tuple[ToolCall, Approval | None]:
         call = _row(talk, number, place, asked)
+        fault = _fault(asked)
+        if fault is not None:
+            return _refuse(call, CallState.FAILED, fault), None
         if over:
             return _refuse(call, CallState.DENIED, f"a turn makes at most {self.max_calls} calls"), None
         try:
@@ -88,6 +93,17 @@ class Planner:
         return call, approval
 
 
+def _fault(asked: CallAsked) -> str | None:
+    """Say why no store or event can hold what the model asked for: models send anything."""
+    try:
+        check_text(asked.name)
+        check_json(asked.arguments)
+        canonical(asked.arguments)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _row(talk: Talk, number: int, place: int, asked: CallAsked) -> ToolCall:
     turn = talk.current.turn
     return ToolCall(
@@ -98,8 +114,8 @@ def _row(talk: Talk, number: int, place: int, asked: CallAsked) -> ToolCall:
         user_id=turn.user_id,
         round=number,
         place=place,
-        action=asked.name,
-        arguments=asked.arguments,
+        action=clean_text(asked.name)[:MAX_NAME],
+        arguments=asked.arguments if _fault(asked) is None else {},
         schema_digest="",
         risk="unknown",
         effect="unknown",
