@@ -15,6 +15,7 @@ from core.store.visibility import sees_approval
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
 from core.tables.people import Membership, User
+from core.tables.work import ToolCall
 from core.values import ApprovalState, CallState, TurnState
 from core.views import ApprovalView
 
@@ -98,9 +99,9 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
 
     Returns the row, None when its turn is over; and whether this very call showed it.
     """
-    approval = await _locked(work.session, approval_id)
+    approval = await lock(work.session, approval_id)
     if approval.state != ApprovalState.REQUESTED:
-        return approval, False
+        return (approval if ApprovalState(approval.state).is_open else None), False
     _, turn = await lease.lock_turn(work.session, approval.turn_id)
     if TurnState(turn.state).is_terminal:
         return None, False
@@ -112,7 +113,7 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
 
 async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
     """Store an outcome and tell everyone; what was not approved settles its call. None: it was stored before."""
-    approval = await _locked(work.session, outcome.approval_id)
+    approval = await lock(work.session, outcome.approval_id)
     if not ApprovalState(approval.state).is_open:
         return None
     shown = approval.state == ApprovalState.PENDING
@@ -129,6 +130,30 @@ async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
         call = await calls.load(work.session, approval.tool_call_id, lock=True)
         await calls.settle(work, call, refused, detail=_sentence(approval, name))
     return approval
+
+
+async def drop_unsent(work: Work, turn_id: str) -> None:
+    """Settle the calls of a turn that ends now: those never sent are `not run`. What people were shown stays theirs.
+
+    A pending approval is withdrawn by its workflow, so that a decision that came first still stands.
+    """
+    for call, approval in await _unsent(work.session, turn_id):
+        if approval is not None and approval.state == ApprovalState.PENDING:
+            continue
+        if approval is not None and approval.state == ApprovalState.REQUESTED:
+            approval.state, approval.decided_at = ApprovalState.WITHDRAWN, now()
+        await calls.settle(work, call, CallState.NOT_RUN, detail="The turn ended before this ran")
+
+
+async def _unsent(session: AsyncSession, turn_id: str) -> list[tuple[ToolCall, Approval | None]]:
+    statement = (
+        select(ToolCall, Approval)
+        .outerjoin(Approval, Approval.tool_call_id == ToolCall.id)
+        .where(ToolCall.turn_id == turn_id, ToolCall.state.in_([CallState.PROPOSED, CallState.AWAITING]))
+        .order_by(ToolCall.round, ToolCall.place)
+        .execution_options(populate_existing=True)
+    )
+    return [(call, approval) for call, approval in await session.execute(statement)]
 
 
 def _sentence(approval: Approval, name: str | None) -> str:
@@ -155,7 +180,8 @@ async def consume(session: AsyncSession, approval_id: str) -> bool:
     return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
-async def _locked(session: AsyncSession, approval_id: str) -> Approval:
+async def lock(session: AsyncSession, approval_id: str) -> Approval:
+    """Lock an approval's conversation, then the approval; raises NotFound."""
     found = await session.get(Approval, approval_id)
     if found is None:
         message = "There is no such approval."
@@ -186,7 +212,8 @@ async def _inboxes(session: AsyncSession, approval: Approval) -> list[str]:
     statement = (
         select(Membership.id)
         .join(User, User.id == Membership.user_id)
-        .where(Membership.workspace_id == approval.workspace_id, entitled, User.disabled_at.is_(None))
+        .where(Membership.workspace_id == approval.workspace_id, entitled)
+        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .order_by(Membership.id)
     )
     return list((await session.execute(statement)).scalars())

@@ -62,7 +62,8 @@ async def role_of(session: AsyncSession, workspace_id: str, user_id: str) -> str
     statement = (
         select(Membership.role)
         .join(User, User.id == Membership.user_id)
-        .where(Membership.workspace_id == workspace_id, Membership.user_id == user_id, User.disabled_at.is_(None))
+        .where(Membership.workspace_id == workspace_id, Membership.user_id == user_id)
+        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
     )
     return (await session.execute(statement)).scalar_one_or_none() or ""
 

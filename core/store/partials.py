@@ -1,6 +1,6 @@
 """The text that a running model call has given so far, so that a reload or a stop shows it all."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +30,12 @@ async def keep(session: AsyncSession, turn_id: str, attempt: int, text: str) -> 
             where=Partial.attempt <= attempt,
         )
     )
+
+
+async def cut(session: AsyncSession, turn_id: str, attempt: int, length: int) -> None:
+    """Forget the text after `length` code points: a new attempt goes on from there."""
+    kept = update(Partial).where(Partial.turn_id == turn_id)
+    await session.execute(kept.values(attempt=attempt, text=func.substr(Partial.text, 1, length), updated_at=now()))
 
 
 async def take(session: AsyncSession, turn_id: str) -> str:

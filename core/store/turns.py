@@ -8,7 +8,7 @@ from core.errors import LeaseLost, NotFound
 from core.events import DurableEvent, TurnFailed, TurnRestarted, TurnStarted, TurnStopped, TurnWaiting
 from core.messages import LeaseAnswer, TurnEnding, TurnStep
 from core.permissions import Principal
-from core.store import lease, messages, outbox, partials, streams
+from core.store import approvals, lease, messages, outbox, partials, streams
 from core.store.viewing import turn_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -62,6 +62,7 @@ async def restart(work: Work, turn_id: str, epoch: int, offset: int) -> int:
     lease.check_held(conversation.active_turn_id, conversation.lease_epoch, turn, epoch)
     turn.attempt += 1
     await work.session.flush()
+    await partials.cut(work.session, turn.id, turn.attempt, offset)
     await streams.append(work, conversation.id, TurnRestarted(turn=turn_view(turn), offset=offset))
     return turn.attempt
 
@@ -106,6 +107,10 @@ async def fail(work: Work, ending: TurnEnding) -> None:
         return
     turn.error_code, turn.error_detail = ending.error_code, ending.error_detail
     await close(work, conversation, turn, TurnState.FAILED)
+    still_asked = [row.id for row in await approvals.open_of_turn(work.session, turn.id)]
+    if still_asked:
+        body = {"turn_id": turn.id, "approval_ids": still_asked, "user_id": turn.user_id}
+        outbox.put(work, outbox.STOP_TURN, turn.id, body)
 
 
 async def stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, bool]:
@@ -124,6 +129,7 @@ async def stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, bool
 async def close(work: Work, conversation: Conversation, turn: Turn, state: TurnState) -> None:
     """Write the one terminal event of a turn that gave no answer, keep its partial text, hand the lease on."""
     turn.state, turn.ended_at, turn.wants_lease = state, now(), False
+    await approvals.drop_unsent(work, turn.id)
     kept = await partials.take(work.session, turn.id)
     event_count = 2 if kept else 1
     first = await streams.reserve(work, conversation.id, event_count)

@@ -32,7 +32,7 @@ async def unarchived(session: AsyncSession, older_than: timedelta, limit: int = 
     kept_approval = exists(select(1).where(WorkflowHistory.workflow_id == "approval-" + Approval.id))
     closed = select(Approval.id, Approval.turn_id).where(Approval.decided_at < now() - older_than, ~kept_approval)
     found = [(f"turn-{one}", one) for one in (await session.execute(turns.limit(limit))).scalars()]
-    approvals = (await session.execute(closed.limit(limit)))
+    approvals = await session.execute(closed.limit(limit))
     return [*found, *((f"approval-{one}", turn_id) for one, turn_id in approvals)]
 
 
