@@ -124,6 +124,8 @@ class Intake:
 
     async def _receive(self, who: Principal, answer: Answer) -> Decision:
         async with change(self._database, self._rooms) as work:
+            await approvals.one(work.session, who, answer.approval_id)
+            await approvals.lock(work.session, answer.approval_id)
             view = await approvals.one(work.session, who, answer.approval_id)
             earlier = await decisions.sent_before(work.session, answer.update_id)
             if earlier is not None:

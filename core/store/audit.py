@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import FIRST, Link, Verdict, Verifier, mac_of
@@ -50,11 +51,12 @@ class AuditTrail:
             .execution_options(populate_existing=True)
         )
         head = (await session.execute(statement)).scalar_one_or_none()
-        if head is None:
-            head = AuditHead(workspace_id=workspace_id, number=0, mac=FIRST)
-            session.add(head)
-            await session.flush()
-        return head
+        if head is not None:
+            return head
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        first = insert(AuditHead).values(workspace_id=workspace_id, number=0, mac=FIRST)
+        await session.execute(first.on_conflict_do_nothing())
+        return (await session.execute(statement)).scalar_one()
 
     async def verify(self, session: AsyncSession, workspace_id: str) -> Verdict:
         """Read the whole chain and say whether it is intact, or where it breaks."""
