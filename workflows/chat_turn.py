@@ -52,7 +52,7 @@ class ChatTurn:
 
     async def _work(self, turn: TurnInput) -> None:
         for number in range(turn.max_rounds):
-            if self._spent.total_seconds() >= turn.limit_seconds:
+            if self._left() <= timedelta():
                 await self._fail("too_long", "This took longer than a turn may take. You can try again.")
                 return
             thought = await self._think(number)
@@ -70,6 +70,7 @@ class ChatTurn:
             ThinkInput(turn_id=self._turn.turn_id, round=number, lease_epoch=self._epoch),
             task_queue=policies.sibling_queue(policies.MODELS_QUEUE),
             start_to_close_timeout=policies.MODEL_CALL_TIMEOUT,
+            schedule_to_close_timeout=self._left(),
             heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
             retry_policy=policies.MODEL_RETRY,
         )
@@ -79,6 +80,9 @@ class ChatTurn:
         self._thinking = None
         self._spent += workflow.now() - began
         return thought
+
+    def _left(self) -> timedelta:
+        return timedelta(seconds=self._turn.limit_seconds) - self._spent
 
     async def _carry_out(self, calls: tuple[PlannedCall, ...]) -> None:
         began = workflow.now()
