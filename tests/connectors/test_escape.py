@@ -41,6 +41,7 @@ NAMES = [
     "col·lecció",
 ]
 PATHS = st.one_of(
+    st.lists(st.sampled_from(["a", "link", "secret"]), min_size=1, max_size=3).map("/".join),
     st.text(max_size=40),
     st.sampled_from(TRAVERSALS),
     st.lists(st.sampled_from(["..", ".", "", "a", "in", "out", "link", "\\", "%2e", "~"]), max_size=6).map("/".join),
