@@ -1,4 +1,4 @@
-"""What thinking needs of any model: one request in, a stream of text, tool calls and the provider's usage figures out."""
+"""What thinking needs of any model: a request in, a stream of text, tool calls and the provider's usage out."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass

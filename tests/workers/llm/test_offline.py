@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workers.llm.tools import BILLING, TASKS, TOOLS
 
 from core.text import check_text
+from tests.workers.llm.tools import BILLING, TASKS, TOOLS
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.port import (
     AssistantSaid,
@@ -79,7 +79,8 @@ def talk() -> Talk:
     return Talk()
 
 
-ADD, LIST = "tasks.add", ("tasks.list", {})
+ADD = "tasks.add"
+LIST: tuple[str, dict[str, Any]] = ("tasks.list", {})
 UTTERANCES = [
     ("what's on my list?", [LIST]),
     ("What is on my to-do list", [LIST]),
@@ -177,7 +178,7 @@ class TestHonesty:
         assistant = OfflineAssistant()
 
         assert "without a language model" in await assistant.ping()
-        assert ("offline assistant", True) == (assistant.name, assistant.offline)
+        assert (assistant.name, assistant.offline) == ("offline assistant", True)
 
     async def test_without_services_it_can_do_nothing(self):
         assert "nothing that I can do" in await Talk(tools=()).say("list my tasks")
@@ -192,12 +193,12 @@ class TestResult:
 
     async def test_what_was_added_and_deleted_is_named(self, talk):
         assert (await talk.say("add buy bread")).endswith('Added the task "buy bread".')
-        assert 'Deleted the task "Buy milk".' == await talk.say("delete buy milk")
-        assert 'Completed the task "Call Ana".' == await talk.say("mark Call Ana as done")
+        assert await talk.say("delete buy milk") == 'Deleted the task "Buy milk".'
+        assert await talk.say("mark Call Ana as done") == 'Completed the task "Call Ana".'
 
     async def test_a_file_is_shown(self, talk):
         assert (await talk.say("read notes.txt")).endswith('"notes.txt" says:\n\nhello')
-        assert 'Wrote the file "notes.txt".' == await talk.say("write hi to notes.txt")
+        assert await talk.say("write hi to notes.txt") == 'Wrote the file "notes.txt".'
 
     @pytest.mark.parametrize(
         ("status", "content", "said"),
@@ -224,7 +225,7 @@ class TestResult:
         talk.statuses["tasks.list"] = ("failed", "the database is down")
 
         assert "failed. Reason: the database is down" in await talk.say("delete buy milk")
-        assert [LIST] == talk.calls
+        assert talk.calls == [LIST]
 
     async def test_two_requests_have_two_results(self, talk):
         reply = await talk.say("add milk and add eggs")
@@ -238,7 +239,7 @@ class TestQuestion:
         await talk.say("Buy stamps")
 
         assert question.endswith("what is the title?")
-        assert [(ADD, {"title": "Buy stamps"})] == talk.calls
+        assert talk.calls == [(ADD, {"title": "Buy stamps"})]
 
     async def test_several_missing_arguments_are_asked_for_in_turn(self, talk):
         assert "order" in await talk.say("refund an order")
@@ -246,25 +247,25 @@ class TestQuestion:
         assert "amount" in await talk.say("a lot")
         await talk.say("12.50 euros")
 
-        assert [("billing.refund_order", {"order": "A-77", "amount": 12.5})] == talk.calls
+        assert talk.calls == [("billing.refund_order", {"order": "A-77", "amount": 12.5})]
 
     async def test_a_thing_is_asked_for_by_name(self, talk):
         assert (await talk.say("delete a task")).endswith("Which task do you mean?")
         await talk.say("Call Ana")
 
-        assert [LIST, ("tasks.delete", {"id": "tsk_2"})] == talk.calls
+        assert talk.calls == [LIST, ("tasks.delete", {"id": "tsk_2"})]
 
     async def test_a_question_can_be_called_off(self, talk):
         await talk.say("add a task")
         reply = await talk.say("never mind")
 
-        assert ([], "All right, I leave it.") == (talk.calls, reply)
+        assert (talk.calls, reply) == ([], "All right, I leave it.")
 
     async def test_another_request_overrules_a_question(self, talk):
         await talk.say("add a task")
         await talk.say("list my tasks")
 
-        assert [LIST] == talk.calls
+        assert talk.calls == [LIST]
 
     @pytest.mark.parametrize("choice", ["the second one", "2", "Buy milk for Bo", "number 2", "the last one"])
     async def test_several_things_of_that_name_are_asked_about(self, choice):
@@ -275,20 +276,20 @@ class TestQuestion:
         await talk.say(choice)
 
         assert "1. Buy milk for Ana\n2. Buy milk for Bo\nWhich one do you mean?" in question
-        assert [LIST] == asked
-        assert [("tasks.delete", {"id": "b"})] == talk.calls
+        assert asked == [LIST]
+        assert talk.calls == [("tasks.delete", {"id": "b"})]
 
     async def test_the_very_name_wins_over_longer_ones(self):
         talk = Talk(items=[{"id": "a", "title": "Buy milk and eggs"}, {"id": "b", "title": "BUY MILK"}])
         await talk.say("delete buy milk")
 
-        assert ("tasks.delete", {"id": "b"}) == talk.calls[-1]
+        assert talk.calls[-1] == ("tasks.delete", {"id": "b"})
 
     async def test_a_name_that_is_not_there_is_said_so(self, talk):
         reply = await talk.say("delete the task Fly to the moon")
 
         assert 'I found no task called "Fly to the moon"' in reply
-        assert [LIST] == talk.calls
+        assert talk.calls == [LIST]
 
 
 class TestReference:
@@ -311,7 +312,7 @@ class TestReference:
         await talk.say("add buy bread")
         await talk.say("delete it")
 
-        assert [("tasks.delete", {"id": "tsk_9"})] == talk.calls
+        assert talk.calls == [("tasks.delete", {"id": "tsk_9"})]
 
     async def test_it_is_asked_about_when_several_were_shown(self, talk):
         await talk.say("list my tasks")
@@ -319,11 +320,11 @@ class TestReference:
         await talk.say("Buy milk")
 
         assert "Which one do you mean?" in question
-        assert [("tasks.delete", {"id": "tsk_1"})] == talk.calls
+        assert talk.calls == [("tasks.delete", {"id": "tsk_1"})]
 
     async def test_it_is_nothing_when_nothing_was_shown(self, talk):
         assert "I do not know which task" in await talk.say("delete it")
-        assert [] == talk.calls
+        assert talk.calls == []
 
 
 class TestDirectCommand:
@@ -332,7 +333,7 @@ class TestDirectCommand:
         talk.entries += [UserSaid('/do tasks.add title="Milk"'), AssistantSaid("", (call,)), talk.answer(call)]
         reply, calls = await talk.round()
 
-        assert ('Added the task "Milk".', ()) == (reply, calls)
+        assert (reply, calls) == ('Added the task "Milk".', ())
 
 
 class TestAnyText:

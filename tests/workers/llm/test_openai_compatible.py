@@ -4,10 +4,10 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+
 from core.clock import now
 from tests.doubles.openai_server import Answer, Script, serving
 from tests.workers.llm.tools import TOOLS
-
 from workers.llm import errors
 from workers.llm.openai_compatible import OpenAICompatible
 from workers.llm.port import (
@@ -46,7 +46,7 @@ class TestAnswer:
     async def test_text_streams_in_pieces_and_usage_is_the_providers(self):
         items, _ = await ask(Answer(text="Hello there, Ana"))
 
-        assert ["Hello", " there,", " Ana"] == [item.text for item in items if isinstance(item, TextDelta)]
+        assert [item.text for item in items if isinstance(item, TextDelta)] == ["Hello", " there,", " Ana"]
         assert UsageReported(11, 7, "small-model") == items[-1]
 
     async def test_usage_is_left_out_when_the_provider_reports_none(self):
@@ -70,8 +70,8 @@ class TestAnswer:
         _, script = await ask(Answer(text="It was rejected."), talk)
         sent = script.requests[0]
 
-        assert ["system", "user", "assistant", "tool"] == [message["role"] for message in sent["messages"]]
-        assert "[rejected] not now" == sent["messages"][3]["content"]
+        assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "tool"]
+        assert sent["messages"][3]["content"] == "[rejected] not now"
         assert "tasks__delete" in [tool["function"]["name"] for tool in sent["tools"]]
         assert "x-resolve" not in str(sent["tools"])
         assert f"Bearer {KEY}" == sent["headers"]["authorization"]
@@ -92,7 +92,7 @@ class TestAnswer:
     async def test_text_is_made_safe_to_store(self):
         items, _ = await ask(Answer(text="a\x00b \ud83d\ude00 \ud800"))
 
-        assert "a\ufffdb \U0001f600 \ufffd" == "".join(item.text for item in items if isinstance(item, TextDelta))
+        assert "".join(item.text for item in items if isinstance(item, TextDelta)) == "a\ufffdb \U0001f600 \ufffd"
 
 
 HTTP_FAULTS = [
@@ -133,7 +133,7 @@ class TestFault:
             await model.aclose()
 
         assert temporary == caught.value.temporary
-        assert 1 == len(script.requests)
+        assert len(script.requests) == 1
         assert "secret" not in caught.value.detail
 
     @pytest.mark.parametrize(("given", "expected"), [("7", 7), ("900", 60), ("-1", None), ("soon", None)])
@@ -149,6 +149,7 @@ class TestFault:
         with pytest.raises(errors.ModelRateLimited) as caught:
             await ask(Answer(status=429, headers={"retry-after": date}))
 
+        assert caught.value.retry_after is not None
         assert 0 < caught.value.retry_after <= 41
 
     async def test_a_context_overflow_is_told_apart(self):
@@ -194,7 +195,7 @@ class TestStop:
             await model.aclose()
 
         assert TextDelta("word") == first
-        assert ["gone"] == script.ends
+        assert script.ends == ["gone"]
 
     async def test_the_provider_is_hung_up_on_when_the_task_is_cancelled(self):
         script = Script([Answer(text="one two three", fault="stall")])
@@ -215,7 +216,7 @@ class TestStop:
                 await script.ended.wait()
             await model.aclose()
 
-        assert 1 == len(script.ends)
+        assert len(script.ends) == 1
 
 
 class TestPing:

@@ -40,7 +40,8 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _NOT_A_REQUEST = re.compile(
-    r"^(?:how|why|when|who|where|should|is it|was|did|don't|don\u2019t|do not|never|not|no)\b|\b(?:don't|don\u2019t|do not)\b"
+    r"^(?:how|why|when|who|where|should|is it|was|did|don't|don\u2019t|do not|never|not|no)\b"
+    r"|\b(?:don't|don\u2019t|do not)\b"
     r"|^(?:can|could) i\b",
     re.IGNORECASE,
 )
@@ -75,16 +76,20 @@ def is_request(text: str) -> bool:
 
 
 def asks_for_help(text: str) -> bool:
+    """Tell whether a person wants to know what this is or can do."""
     return _HELP.match(text.strip()) is not None
 
 
 def is_greeting(text: str) -> bool:
+    """Tell whether this only says hello."""
     return _GREETING.match(text.strip()) is not None
 
 
 def is_thanks(text: str) -> bool:
+    """Tell whether this only says thanks."""
     return _THANKS.match(text.strip()) is not None
 
 
 def calls_it_off(text: str) -> bool:
+    """Tell whether a person does not want to go on with what was asked about."""
     return _NEVER_MIND.match(text.strip()) is not None

@@ -9,7 +9,8 @@ from workers.llm.offline.talk import DONE, Exchange, items_of, parsed
 from workers.llm.offline.tools import Reference
 from workers.llm.offline.words import content_words, tokenize
 
-_ORDINALS = {word: place for place, word in enumerate("first second third fourth fifth sixth seventh eighth".split())}
+_NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_ORDINALS = {word: place for place, word in enumerate(_NTH)}
 _PRONOUNS = frozenset({"it", "that", "this", "them", "that one", "this one", "the one", "the same", "one"})
 _PLACE = re.compile(
     rf"^(?:the\s+)?(?P<word>{'|'.join(_ORDINALS)}|last)(?:\s+(?:one|\w+))?$|^(?:number|no\.?|#)?\s*(?P<number>\d{{1,3}})[.)]?$",

@@ -7,9 +7,9 @@ from workers.llm.offline.understand import Intent
 
 NAME = "offline assistant"
 INTRODUCTION = (
-    "I am the built-in offline assistant: I work without a language model. I compare your words with what the connected "
-    "services can do, and I cannot answer anything else. To talk to a language model, set ASSENT_MODEL_BASE_URL and "
-    "ASSENT_MODEL_NAME (and ASSENT_MODEL_API_KEY when it needs a key) and start Assent again."
+    "I am the built-in offline assistant: I work without a language model. I compare your words with what the "
+    "connected services can do, and I cannot answer anything else. To talk to a language model, set "
+    "ASSENT_MODEL_BASE_URL and ASSENT_MODEL_NAME (and ASSENT_MODEL_API_KEY when it needs a key) and start Assent again."
 )
 NOTHING_CONNECTED = "No service is connected, so there is nothing that I can do."
 CALLED_OFF = "All right, I leave it."
@@ -37,6 +37,7 @@ def _sentence(tool: Tool) -> str:
 
 
 def not_understood(tools: Sequence[Tool]) -> str:
+    """Say that nothing fits, and what does."""
     return f"I did not find an action that fits this, and I do not guess. {capabilities(tools)}"
 
 
@@ -52,6 +53,7 @@ def question(intent: Intent) -> str:
 
 
 def with_article(noun: str) -> str:
+    """Give "a task, " before what is asked; nothing for no noun."""
     if not noun:
         return ""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}, "
@@ -64,18 +66,22 @@ def which(said: str, names: Sequence[str], reference: Reference) -> str:
 
 
 def none_called(said: str, reference: Reference, *, partly: bool) -> str:
+    """Say that nothing has this name."""
     where = " among the first ones that the list shows" if partly else ""
     return f"I found no {noun_of(reference)} called {quoted(said)}{where}. Nothing was done."
 
 
 def nothing_meant(said: str, reference: Reference) -> str:
+    """Say that "it" means nothing here."""
     return f"I do not know which {noun_of(reference)} {quoted(said)} means. Please name it. Nothing was done."
 
 
 def noun_of(reference: Reference) -> str:
+    """Give the word for one of the things that a reference names."""
     namespace = reference.action.partition(".")[0].replace("_", " ")
     return namespace.removesuffix("s")
 
 
 def quoted(text: str) -> str:
+    """Put into quotes."""
     return f'"{text}"'

@@ -1,4 +1,4 @@
-"""The talk as the offline assistant reads it: exchanges, each with what was said, what was called, what was answered."""
+"""The talk as the offline assistant reads it: exchanges, each with what was said, called and answered."""
 
 import json
 from collections.abc import Iterator

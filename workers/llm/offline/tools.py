@@ -1,4 +1,4 @@
-"""What the offline assistant knows of an action, all of it from the manifest: its words, its examples, its references."""
+"""What the offline assistant knows of an action, all of it from the manifest: words, examples, references."""
 
 import re
 from dataclasses import dataclass

@@ -10,27 +10,34 @@ _TOKEN = re.compile(
 )
 _EDGES = "\"'“”„\u2018\u2019«».,;:!?()[]…"
 
-STOP_WORDS = frozenset(
-    "a an the my our your this these some any me us i you we to of for on in at as is are be am do does it with from "
-    "and please just now there that's its into called named titled saying has have all by".split()
-)
+# fmt: off
+STOP_WORDS = frozenset({
+    "a", "an", "the", "my", "our", "your", "this", "these", "some", "any", "me", "us", "i", "you", "we", "to",
+    "of", "for", "on", "in", "at", "as", "is", "are", "be", "am", "do", "does", "it", "with", "from", "and",
+    "please", "just", "now", "there", "that's", "its", "into", "called", "named", "titled", "saying", "has",
+    "have", "all", "by",
+})
+# fmt: on
 
 VERBS: dict[str, frozenset[str]] = {
-    "list": frozenset("list show display view see what which enumerate".split()),
-    "add": frozenset("add create new insert append make put remind note".split()),
-    "delete": frozenset("delete remove erase drop trash discard".split()),
-    "complete": frozenset("complete finish done finished completed tick mark close".split()),
-    "read": frozenset("read open show view display print cat".split()),
-    "write": frozenset("write save store put create".split()),
-    "find": frozenset("find search lookup locate".split()),
-    "get": frozenset("get fetch retrieve show".split()),
-    "update": frozenset("update change edit modify set".split()),
-    "send": frozenset("send mail email post".split()),
-    "cancel": frozenset("cancel revoke".split()),
+    "list": frozenset(["list", "show", "display", "view", "see", "what", "which", "enumerate"]),
+    "add": frozenset(["add", "create", "new", "insert", "append", "make", "put", "remind", "note"]),
+    "delete": frozenset(["delete", "remove", "erase", "drop", "trash", "discard"]),
+    "complete": frozenset(["complete", "finish", "done", "finished", "completed", "tick", "mark", "close"]),
+    "read": frozenset(["read", "open", "show", "view", "display", "print", "cat"]),
+    "write": frozenset(["write", "save", "store", "put", "create"]),
+    "find": frozenset(["find", "search", "lookup", "locate"]),
+    "get": frozenset(["get", "fetch", "retrieve", "show"]),
+    "update": frozenset(["update", "change", "edit", "modify", "set"]),
+    "send": frozenset(["send", "mail", "email", "post"]),
+    "cancel": frozenset(["cancel", "revoke"]),
 }
-WEAK = frozenset(
-    "make put new create open close set get drop mark show view note post what which done finished".split()
-)
+# fmt: off
+WEAK = frozenset({
+    "make", "put", "new", "create", "open", "close", "set", "get", "drop", "mark", "show", "view", "note",
+    "post", "what", "which", "done", "finished",
+})
+# fmt: on
 """Verbs that mean too much: they need a noun beside them, unless the example has the very word."""
 
 _GROUPS: dict[str, frozenset[str]] = {
@@ -53,9 +60,9 @@ def plain(word: str) -> str:
     """Give a word in lower case, without punctuation and plural."""
     bare = word.strip(_EDGES).lower().replace("\u2019", "'")
     bare = re.sub(r"'(s|re|d|ll|m)$", "", bare)
-    if len(bare) > 4 and bare.endswith("ies"):
+    if len(bare) > len("dies") and bare.endswith("ies"):
         return bare[:-3] + "y"
-    if len(bare) > 3 and bare.endswith("s") and not bare.endswith(("ss", "us", "is")):
+    if len(bare) > len("its") and bare.endswith("s") and not bare.endswith(("ss", "us", "is")):
         return bare[:-1]
     return bare
 
