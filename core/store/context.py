@@ -43,17 +43,25 @@ class Talk:
 
 async def load(session: AsyncSession, turn_id: str) -> Talk:
     """Read the talk as this turn may see it: turns that still wait in the queue are not yet said."""
-    current = await session.get(Turn, turn_id, populate_existing=True)
-    if current is None:
+    statement = (
+        select(Turn, Message, Conversation, User)
+        .join(Message, Message.id == Turn.message_id)
+        .join(Conversation, Conversation.id == Turn.conversation_id)
+        .join(User, User.id == Turn.user_id)
+        .where(Turn.id == turn_id)
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(statement)).tuples().one_or_none()
+    if found is None:
         message = "There is no such turn."
         raise NotFound(message)
-    conversation = await session.get_one(Conversation, current.conversation_id, populate_existing=True)
-    rows = await _turns(session, current)
+    current, said, conversation, asker = found
+    earlier = await _earlier(session, current)
     return Talk(
         conversation=conversation,
-        asker=await session.get_one(User, current.user_id),
-        asker_role=await role_of(session, conversation.workspace_id, current.user_id),
-        turns=await _records(session, rows),
+        asker=asker,
+        asker_role=await role_of(session, conversation.workspace_id, asker.id),
+        turns=await _records(session, [*earlier, (current, said)]),
     )
 
 
@@ -68,30 +76,33 @@ async def role_of(session: AsyncSession, workspace_id: str, user_id: str) -> str
     return (await session.execute(statement)).scalar_one_or_none() or ""
 
 
-async def _turns(session: AsyncSession, current: Turn) -> list[Turn]:
+async def _earlier(session: AsyncSession, current: Turn) -> list[tuple[Turn, Message]]:
     statement = (
-        select(Turn)
+        select(Turn, Message)
+        .join(Message, Message.id == Turn.message_id)
         .where(Turn.conversation_id == current.conversation_id, Turn.state != TurnState.QUEUED, Turn.id != current.id)
         .order_by(Turn.place.desc())
         .limit(WINDOW)
     )
-    earlier = list((await session.execute(statement)).scalars())
-    return [*reversed(earlier), current]
+    return list(reversed((await session.execute(statement)).tuples().all()))
 
 
-async def _records(session: AsyncSession, turns: list[Turn]) -> list[TurnRecord]:
-    ids = [turn.id for turn in turns]
-    wanted = {turn.message_id for turn in turns} | {messages.reply_id(one) for one in ids}
-    said = {row.id: row for row in (await session.execute(select(Message).where(Message.id.in_(wanted)))).scalars()}
-    records = {turn.id: TurnRecord(turn, said[turn.message_id], kept=_kept(turn, said)) for turn in turns}
-    rounds = select(Round).where(Round.turn_id.in_(ids)).order_by(Round.number)
+async def _records(session: AsyncSession, said: list[tuple[Turn, Message]]) -> list[TurnRecord]:
+    kept = await _kept(session, [turn for turn, _ in said])
+    records = {turn.id: TurnRecord(turn, message, kept=kept.get(turn.id)) for turn, message in said}
+    rounds = select(Round).where(Round.turn_id.in_(records)).order_by(Round.number)
     for row in (await session.execute(rounds)).scalars():
         records[row.turn_id].rounds.append(row)
-    calls = select(ToolCall).where(ToolCall.turn_id.in_(ids)).order_by(ToolCall.round, ToolCall.place)
+    calls = select(ToolCall).where(ToolCall.turn_id.in_(records)).order_by(ToolCall.round, ToolCall.place)
     for call in (await session.execute(calls)).scalars():
         records[call.turn_id].calls.append(call)
     return list(records.values())
 
 
-def _kept(turn: Turn, said: dict[str, Message]) -> Message | None:
-    return None if turn.state == TurnState.FINISHED else said.get(messages.reply_id(turn.id))
+async def _kept(session: AsyncSession, turns: list[Turn]) -> dict[str, Message]:
+    """Give the texts kept of turns that were stopped or failed, by turn."""
+    ids = [messages.reply_id(turn.id) for turn in turns if turn.state in {TurnState.STOPPED, TurnState.FAILED}]
+    if not ids:
+        return {}
+    rows = (await session.execute(select(Message).where(Message.id.in_(ids)))).scalars()
+    return {row.turn_id: row for row in rows}

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -32,14 +32,19 @@ async def lock_conversation(session: AsyncSession, conversation_id: str) -> Conv
 
 
 async def lock_turn(session: AsyncSession, turn_id: str) -> tuple[Conversation, Turn]:
-    """Lock a turn's conversation, then the turn."""
-    found = (await session.execute(select(Turn.conversation_id).where(Turn.id == turn_id))).scalar_one_or_none()
+    """Lock a turn's conversation, then the turn (the order in which the statement names them)."""
+    statement = (
+        select(Conversation, Turn)
+        .join(Turn, Turn.conversation_id == Conversation.id)
+        .where(Turn.id == turn_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(statement)).tuples().one_or_none()
     if found is None:
         message = "There is no such turn."
         raise NotFound(message)
-    conversation = await lock_conversation(session, found)
-    statement = select(Turn).where(Turn.id == turn_id).with_for_update().execution_options(populate_existing=True)
-    return conversation, (await session.execute(statement)).scalar_one()
+    return found
 
 
 def check_held(active_turn_id: str | None, lease_epoch: int, turn: Turn, epoch: int) -> None:
@@ -50,12 +55,10 @@ def check_held(active_turn_id: str | None, lease_epoch: int, turn: Turn, epoch: 
         raise LeaseLost(message)
 
 
-async def take(work: Work, conversation: Conversation, turn: Turn) -> None:
+def take(conversation: Conversation, turn: Turn) -> None:
     """Give a free conversation to the turn, under a new epoch. The caller writes the event."""
     at = now()
     epoch = conversation.lease_epoch + 1
-    values = {"active_turn_id": turn.id, "lease_epoch": epoch}
-    await work.session.execute(update(Conversation).where(Conversation.id == conversation.id).values(**values))
     conversation.active_turn_id, conversation.lease_epoch = turn.id, epoch
     turn.state = TurnState.RUNNING
     turn.lease_epoch = epoch
@@ -67,17 +70,13 @@ async def give_up(work: Work, conversation: Conversation, turn: Turn) -> None:
     """Free the conversation if the turn holds it, and hand it on: to parked turns first, then in queue order."""
     if conversation.active_turn_id != turn.id:
         return
-    await work.session.execute(
-        update(Conversation).where(Conversation.id == conversation.id).values(active_turn_id=None)
-    )
     conversation.active_turn_id = None
-    await work.session.flush()
     following = await _next_turn(work.session, conversation.id)
     if following is None:
         return
     parked = following.state == TurnState.WAITING
-    await take(work, conversation, following)
-    await streams.append(work, conversation.id, TurnStarted(turn=turn_view(following)))
+    take(conversation, following)
+    streams.add(work, conversation, TurnStarted(turn=turn_view(following)))
     if parked:
         body = {"turn_id": following.id, "epoch": following.lease_epoch}
         outbox.put(work, outbox.WAKE_TURN, f"{following.id}:{following.lease_epoch}", body)
@@ -92,20 +91,11 @@ def ask_to_start(work: Work, turn: Turn, *, delay: timedelta = timedelta()) -> N
 
 
 async def _next_turn(session: AsyncSession, conversation_id: str) -> Turn | None:
-    parked = (
+    parked = and_(Turn.state == TurnState.WAITING, Turn.wants_lease)
+    statement = (
         select(Turn)
-        .where(Turn.conversation_id == conversation_id, Turn.state == TurnState.WAITING, Turn.wants_lease)
-        .order_by(Turn.place)
+        .where(Turn.conversation_id == conversation_id, or_(parked, Turn.state == TurnState.QUEUED))
+        .order_by(Turn.wants_lease.desc(), Turn.place)
         .limit(1)
     )
-    queued = (
-        select(Turn)
-        .where(Turn.conversation_id == conversation_id, Turn.state == TurnState.QUEUED)
-        .order_by(Turn.place)
-        .limit(1)
-    )
-    for statement in (parked, queued):
-        turn = (await session.execute(statement)).scalar_one_or_none()
-        if turn is not None:
-            return turn
-    return None
+    return (await session.execute(statement)).scalar_one_or_none()

@@ -22,7 +22,10 @@ SEPARATOR = "\n\n"
 
 
 class Answer(Value):
-    """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far."""
+    """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far.
+
+    `was_kept`: some of it may be stored as partial text.
+    """
 
     turn_id: str
     number: int
@@ -30,15 +33,11 @@ class Answer(Value):
     lease_epoch: int
     text: str
     said: str
+    was_kept: bool
     model: str
     input_tokens: int | None
     output_tokens: int | None
     started_at: datetime
-
-
-async def stored(session: AsyncSession, turn_id: str, number: int) -> Round | None:
-    """Give a round's stored answer, if it has been asked."""
-    return await session.get(Round, (turn_id, number))
 
 
 async def finish(work: Work, answer: Answer) -> None:
@@ -47,9 +46,10 @@ async def finish(work: Work, answer: Answer) -> None:
     _check(conversation.active_turn_id, conversation.lease_epoch, turn, answer)
     _store(work, turn, answer)
     turn.state, turn.ended_at = TurnState.FINISHED, now()
-    await partials.take(work.session, turn.id)
+    if answer.was_kept:
+        await partials.take(work.session, turn.id)
     await outbox.remove(work.session, outbox.START_TURN, turn.id)
-    first = await streams.reserve(work, conversation.id, 2)
+    first = streams.advance(conversation, 2)
     usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
     message = await messages.add_reply(work, turn, first, answer.said, model=answer.model, usage=usage)
     streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
@@ -73,7 +73,7 @@ async def propose(work: Work, answer: Answer, planned: Sequence[tuple[ToolCall, 
     events: list[DurableEvent] = [
         ToolProposed(call=call_view(call, approval.id if approval else None)) for call, approval in planned
     ]
-    await streams.append(work, conversation.id, *events)
+    streams.add(work, conversation, *events)
 
 
 def _check(active_turn_id: str | None, lease_epoch: int, turn: Turn, answer: Answer) -> None:

@@ -29,6 +29,19 @@ async def reserve(work: Work, conversation_id: str, count: int) -> int:
     return int(last) - count + 1
 
 
+def advance(conversation: Conversation, count: int) -> int:
+    """Take the next `count` numbers of a conversation that this transaction has locked; the first is returned."""
+    conversation.last_seq += count
+    return conversation.last_seq - count + 1
+
+
+def add(work: Work, conversation: Conversation, *events: DurableEvent) -> int:
+    """Write events to a conversation that this transaction has locked; returns the first number."""
+    first = advance(conversation, len(events))
+    put(work, conversation.id, first, *events)
+    return first
+
+
 def put(work: Work, stream_id: str, first: int, *events: DurableEvent) -> None:
     """Write events under the numbers from `first` on."""
     at = now()

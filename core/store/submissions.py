@@ -53,10 +53,13 @@ async def add_message(
 async def add_retry(work: Work, who: Principal, door: Door, turn_id: str, client_message_id: str) -> tuple[Turn, bool]:
     """Begin a new turn for the message of an ended one; the same client id gives the same turn, and True."""
     found = await work.session.get(Turn, turn_id)
+    message = "There is no such turn."
     if found is None:
-        message = "There is no such turn."
         raise NotFound(message)
-    conversation = await _open_for(work, who, found.conversation_id)
+    try:
+        conversation = await _open_for(work, who, found.conversation_id)
+    except NotFound:
+        raise NotFound(message) from None  # the very answer for a turn that is not there
     new_turn_id = derived_id("trn", turn_id, who.user_id, client_message_id)
     earlier = await work.session.get(Turn, new_turn_id)
     if earlier is not None:
@@ -117,7 +120,7 @@ async def _enter(work: Work, conversation: Conversation, turn: Turn, message: Me
     if titled:
         events.append(ConversationUpdated(conversation=conversation_view(conversation)))
     if conversation.active_turn_id is None:
-        await lease.take(work, conversation, turn)
+        lease.take(conversation, turn)
         lease.ask_to_start(work, turn, delay=RELAY_GRACE)
         events.append(TurnStarted(turn=turn_view(turn)))
     else:

@@ -95,7 +95,7 @@ async def resume(work: Work, step: TurnStep) -> LeaseAnswer:
     if conversation.active_turn_id is not None:
         turn.wants_lease = True
         return LeaseAnswer(epoch=None)
-    await lease.take(work, conversation, turn)
+    lease.take(conversation, turn)
     await streams.append(work, conversation.id, TurnStarted(turn=turn_view(turn)))
     return LeaseAnswer(epoch=turn.lease_epoch)
 

@@ -30,6 +30,7 @@ class Speech:
         self._shown = len(before)
         self._shown_at = 0.0
         self._kept_at = time.monotonic()
+        self.was_kept = False
 
     @property
     def text(self) -> str:
@@ -70,5 +71,6 @@ class Speech:
 
     async def keep(self) -> None:
         """Store the text so far, so that a reload or a stop shows it."""
+        self.was_kept = True
         async with self._database.scribbling() as session:
             await partials.keep(session, self._turn_id, self._attempt, self.said)

@@ -79,8 +79,8 @@ class Thinker:
     async def _think(self, step: ThinkInput) -> Thought:
         async with self._database.reading() as session:
             talk = await context.load(session, step.turn_id)
-            row = await rounds.stored(session, step.turn_id, step.round)
-        if row is not None or talk.current.turn.state != TurnState.RUNNING:
+        asked = any(row.number == step.round for row in talk.current.rounds)
+        if asked or talk.current.turn.state != TurnState.RUNNING:
             return await self._stored(step, talk)
         before = said_before(talk.current.rounds)
         attempt = await self._attempt(step, talk, len(before))
@@ -173,6 +173,7 @@ class Thinker:
             lease_epoch=step.lease_epoch,
             text=speech.text,
             said=speech.said,
+            was_kept=speech.was_kept or attempt > 1,
             model=model_name,
             input_tokens=usage.input_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,
