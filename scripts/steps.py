@@ -8,13 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".assent" / "venv" / "bin"
 PYTHON = str(BIN / "python")
-GENERATORS = ("settings_table",)
+GENERATORS = ("settings_table", "events_table")
 
 STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", (str(BIN / "ruff"), "check", "--quiet", ".")),
     ("ruff format", (str(BIN / "ruff"), "format", "--quiet", "--check", ".")),
     ("mypy", (str(BIN / "mypy"), "--no-error-summary")),
     ("import-linter", (str(BIN / "lint-imports"), "--no-logo", "--cache-dir", ".assent/arrows")),
+    ("connectors", (PYTHON, "-m", "scripts.check_connectors")),
     *((f"generated: {name}", (PYTHON, "-m", f"scripts.{name}", "--check")) for name in GENERATORS),
 )
 LOCKS = ("locks", (PYTHON, "-m", "scripts.lock", "--check"))
