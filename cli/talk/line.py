@@ -4,7 +4,7 @@ Only what may be repeated is sent over it: every request carries an id, or chang
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -43,6 +43,14 @@ class Failed:
     error: AssentError
 
 
+@dataclass(frozen=True)
+class _Wire:
+    """One connection, and whether it is gone."""
+
+    socket: socketio.AsyncClient
+    gone: asyncio.Event
+
+
 Heard = DurableEvent | VolatileEvent | Joined | Lost | Failed
 
 
@@ -55,7 +63,7 @@ class Line:
         self._server = server
         self._conversation_id = conversation_id
         self._hear = hear
-        self._socket: socketio.AsyncClient | None = None
+        self._wire: _Wire | None = None
         self._ready = asyncio.Event()
         self._epoch: str | None = None
         self._seq = 0
@@ -77,34 +85,36 @@ class Line:
         """Send an event until the server has answered it; raises ServerError when it refuses."""
         while True:
             await self._ready.wait()
-            socket = self._socket
-            if socket is None:
+            wire = self._wire
+            if wire is None:
                 continue
             with suppress(socketio.exceptions.SocketIOError):
-                return await _ask(socket, name, body)
-            self._ready.clear()
-            await socket.disconnect()
+                return await _until_gone(wire, _ask(wire.socket, name, body))
+            await wire.socket.disconnect()
+            await wire.gone.wait()
+            await asyncio.sleep(0)  # the keeper sees it too
 
     async def _keep(self) -> None:
         pauses = Backoff()
         while True:
-            socket, gone = socketio.AsyncClient(reconnection=False, handle_sigint=False), asyncio.Event()
-            socket.on("disconnect", lambda *_, gone=gone: gone.set())
+            wire = _Wire(socketio.AsyncClient(reconnection=False, handle_sigint=False), asyncio.Event())
+            wire.socket.on("disconnect", lambda *_, wire=wire: wire.gone.set())
             try:
-                if await self._connect(socket):
+                if await self._connect(wire):
                     pauses.reset()
-                    await gone.wait()
+                    await wire.gone.wait()
             except AssentError as error:
                 self._hear(Failed(error))
                 return
             finally:
                 self._ready.clear()
-                await socket.disconnect()
+                await wire.socket.disconnect()
             self._hear(Lost())
             await asyncio.sleep(pauses.next())
 
-    async def _connect(self, socket: socketio.AsyncClient) -> bool:
+    async def _connect(self, wire: "_Wire") -> bool:
         """Sign in and enter the room; False when that should be tried again later."""
+        socket = wire.socket
         refusals: list[Any] = []
         socket.on("*", self._arrived)
         socket.on("connect_error", refusals.append)
@@ -122,8 +132,9 @@ class Line:
             if error.named in _LATER:
                 return False
             raise
-        self._socket = socket
-        self._ready.set()
+        self._wire = wire
+        if not wire.gone.is_set():
+            self._ready.set()
         return True
 
     async def _join(self, socket: socketio.AsyncClient) -> None:
@@ -162,6 +173,20 @@ class Line:
             return
         self._seq = envelope.seq
         self._hear(DURABLE.validate_python(envelope.event))
+
+
+async def _until_gone(wire: _Wire, asking: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer; raises DisconnectedError as soon as the connection is gone, since none will come."""
+    answering = asyncio.create_task(asking)
+    leaving = asyncio.create_task(wire.gone.wait())
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            return answering.result()
+        raise socketio.exceptions.DisconnectedError
+    finally:
+        answering.cancel()
+        leaving.cancel()
 
 
 async def _ask(socket: socketio.AsyncClient, name: str, body: Mapping[str, Any]) -> dict[str, Any]:

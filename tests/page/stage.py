@@ -24,7 +24,9 @@ CONVERSATION = {
 }  # fmt: skip
 
 
-def message(number: int, text: str, role: str = "user", turn: str = "trn_1", client: str | None = None) -> dict[str, Any]:
+def message(
+    number: int, text: str, role: str = "user", turn: str = "trn_1", client: str | None = None
+) -> dict[str, Any]:
     return {
         "id": f"msg_{number}", "conversation_id": "cnv_1", "turn_id": turn, "position": number, "role": role,
         "author_id": "usr_1" if role == "user" else None, "text": text, "text_cut": False, "message_type": "text",
@@ -53,9 +55,9 @@ def approval(state: str = "pending", **more: Any) -> dict[str, Any]:
     return {
         "id": "apr_1", "tool_call_id": "cal_1", "turn_id": "trn_1", "conversation_id": "cnv_1",
         "requester_id": "usr_1", "action": "tasks.delete", "risk": "destructive",
-        "title": "Delete task ‘Buy milk’", "arguments": {"title": "Buy milk"}, "arguments_cut": False,
+        "title": "Delete a task", "arguments": {"title": "Buy milk"}, "arguments_cut": False,
         "preview": {
-            "summary": "The task is removed for good.", "reversible": False, "warnings": [],
+            "summary": "Delete the task Buy milk", "reversible": False, "warnings": [],
             "changes": [{"label": "Buy milk", "before": "open", "after": None}],
         },
         "reason": "You asked me to delete it.", "approvers": {"requester": False, "roles": ["owner"]},
@@ -81,7 +83,7 @@ class Stage:
         self.calls: list[dict[str, Any]] = []
         self.approvals: list[dict[str, Any]] = []
         self.received: list[tuple[str, Any]] = []
-        self.is_deaf = False  # takes messages and never answers
+        self.drops = 0  # messages that are taken and whose answer is lost
         self.seq = 0
         self.sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
         self.sio.on("connect", self._connect)
@@ -91,12 +93,16 @@ class Stage:
         self.received.append(("connect", auth))
         inbox = {"stream": "mbr_1", "epoch": "ep_1", "last_seq": self.seq}
         greeting = {"user": ME, "workspace_id": "wks_1", "inbox": inbox, "offline_model": True}
-        asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self.sio.emit("connected", greeting, to=sid)))
+        asyncio.get_running_loop().call_soon(
+            lambda: asyncio.ensure_future(self.sio.emit("connected", greeting, to=sid))
+        )
 
-    async def _event(self, name: str, _: str, data: Any) -> Any:
+    async def _event(self, name: str, sid: str, data: Any) -> Any:
         self.received.append((name, data))
-        if name == "message.send" and self.is_deaf:
-            await asyncio.sleep(60)
+        if name == "message.send" and self.drops:
+            self.drops -= 1
+            await self.sio.disconnect(sid)
+            return None
         if name == "message.send":
             found = {"message_id": "msg_1", "turn_id": "trn_1", "state": "running", "duplicate": False}
             return {"ok": True, "data": found}
@@ -113,6 +119,15 @@ class Stage:
         body = {"type": "turn.delta", "conversation_id": "cnv_1", "turn_id": "trn_1", "attempt": 1}
         await self.sio.emit("turn.delta", body | {"offset": offset, "text": text})
 
+    async def got(self, name: str) -> Any:
+        """Wait until the page or the command line has sent this; give what it sent."""
+        async with asyncio.timeout(20):
+            while True:
+                for known, data in self.received:
+                    if known == name:
+                        return data
+                await asyncio.sleep(0.01)
+
     async def drop(self) -> None:
         """Cut every connection."""
         for sid in list(self.sio.manager.get_participants("/", None)):
@@ -127,7 +142,8 @@ class Stage:
             state = {"approve": "approved", "reject": "rejected"}[body["verdict"]]
             decided = approval(state, decided_by="usr_1", decided_by_name="Ana", comment=body["comment"])
             return JSONResponse({"state": "accepted", "approval": decided})
-        return JSONResponse(self._known(path))
+        known = self._known(path)
+        return JSONResponse(known) if known else JSONResponse({"code": "not_found", "detail": "Not there."}, 404)
 
     def _known(self, path: str) -> Any:
         signed = {"access_token": "a", "refresh_token": "r", "expires_in": 900, "user": ME}
@@ -135,6 +151,8 @@ class Stage:
             "/setup": {"needed": self.needs_owner} | signed,
             "/auth/sign-in": signed,
             "/auth/refresh": signed,
+            "/turns/trn_1": self.turns[0] if self.turns else None,
+            "/approvals/apr_1": self.approvals[0] if self.approvals else None,
             "/conversations": page(self.conversations),
             "/approvals": page(self.approvals),
             "/conversations/cnv_1": CONVERSATION,

@@ -8,7 +8,7 @@ const SHORT = 12, MOST = 1200, LINES = 20;
 
 export function approvalCard(approval, me, actions, { withLink = false } = {}) {
   const isOpen = approval.state === "pending", isMine = mayDecide(approval, me);
-  const card = h("section", { class: `card approval risk-${known(approval.risk)}`, "aria-label": headline(approval), "data-approval": approval.id });
+  const card = h("section", { class: `card approval ${isOpen ? `risk-${known(approval.risk)}` : "settled"}`, "aria-label": headline(approval), "data-approval": approval.id });
   const gate = { closed: 0, changed: () => undefined };
   card.append(
     h("p", { class: "risk" }, `${words.risk}: ${reveal(approval.risk)}`),

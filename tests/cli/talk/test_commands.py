@@ -1,0 +1,67 @@
+"""The commands as a person types them."""
+
+import subprocess
+import sys
+
+import pytest
+
+ASSENT = (sys.executable, "-c", "from cli.main import main; main()")
+FORBIDDEN = """
+import pkgutil, sys, cli.talk
+from importlib import import_module
+for one in pkgutil.iter_modules(cli.talk.__path__): import_module(f"cli.talk.{one.name}")
+servers = ("api.", "workers.", "temporalio.", "core.store.", "sqlalchemy.")
+print(*(name for name in sys.modules if f"{name}.".startswith(servers)))
+"""
+
+
+class TestCommands:
+    @pytest.fixture
+    def assent(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("ASSENT_CLIENT_DIR", str(tmp_path))
+
+        def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+            return subprocess.run([*ASSENT, *words], input=stdin, capture_output=True, text=True, check=False)
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("words", "code"),
+        [
+            (("approvals", "list"), 3),
+            (("chat", "hi"), 3),
+            (("chat", " "), 2),
+            (("chat", "--json"), 2),
+            (("approvals", "nonsense"), 2),
+            (("health", "--url", "http://127.0.0.1:9"), 5),
+            (("login", "--url", "ftp://x", "--email", "a@b", "--password-stdin"), 1),
+        ],
+    )
+    def test_each_failure_is_one_clear_line_and_has_its_code(self, assent, words, code):
+        done = assent(*words, stdin="password\n")
+
+        assert (done.returncode, done.stdout) == (code, "")
+        assert "Traceback" not in done.stderr
+        assert done.stderr
+
+    def test_people_are_added_without_a_server_and_the_audit_holds(self, assent, tmp_path):
+        data = str(tmp_path / "data")
+        words = ("users", "add", "Ana@Example.com", "--role", "owner", "--password-stdin", "--data", data)
+        first, again = (assent(*words, stdin="a long password\n") for _ in range(2))
+
+        assert (first.returncode, first.stdout) == (0, "Added ana@example.com as owner.\n")
+        assert (again.returncode, "already" in again.stderr) == (4, True)
+        assert "intact" in assent("audit", "verify", "--data", data).stdout
+
+    @pytest.mark.parametrize("password", ["", "short", "x" * 300])
+    def test_a_password_that_cannot_be_is_refused_and_not_repeated(self, assent, tmp_path, password):
+        words = ("users", "add", "ana@example.com", "--password-stdin", "--data", str(tmp_path / "data"))
+        done = assent(*words, stdin=f"{password}\n")
+
+        assert done.returncode == 1
+        assert not password or password not in done.stderr
+
+    def test_a_client_never_loads_the_server(self):
+        done = subprocess.run([sys.executable, "-c", FORBIDDEN], capture_output=True, text=True, check=True)
+
+        assert done.stdout.strip() == ""
