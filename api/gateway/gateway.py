@@ -38,9 +38,18 @@ class Gateway:
     """The doors behind `server`, which is for `socketio.ASGIApp`. Make it where the event loop runs."""
 
     def __init__(
-        self, settings: Settings, database: Database, rooms: Rooms, intake: Intake, tokens: Tokens, limits: Limits
+        self,
+        settings: Settings,
+        database: Database,
+        rooms: Rooms,
+        intake: Intake,
+        tokens: Tokens,
+        limits: Limits,
+        *,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """Take what it reads from, what it passes things on to, and how it knows people."""
+        self._poll_seconds = poll_seconds
         self._settings = settings
         self._database = database
         self._tokens = tokens
@@ -158,9 +167,9 @@ class Gateway:
     # -------------------------------------------------------------------------------------------- what nobody asks for
 
     async def _poll(self) -> None:
-        """Every POLL_SECONDS: send what no ring told, and part with those who were signed out."""
+        """Every so often: send what no ring told, and part with those who were signed out."""
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self._poll_seconds)
             try:
                 await self._feeds.poll()
                 await self._check(self._clients.all())

@@ -106,6 +106,11 @@ class Listener:
         answer: dict[str, Any] = await self.client.call(name, payload, timeout=WAIT)
         return answer
 
+    async def leave(self) -> None:
+        """Disconnect; not while the library is in a request, after which it would forget to say so."""
+        await self.client.eio.queue.join()
+        await self.client.disconnect()
+
     async def until(self, enough: Callable[["Listener"], bool]) -> None:
         async with asyncio.timeout(WAIT):
             while not enough(self):
@@ -151,7 +156,7 @@ class Stage:
         self.tokens = Tokens(ring, settings)
         self.intake = Intake(database, self.rooms, self.workflows, trail, settings)  # type: ignore[arg-type]
         limits = Limits(rates_of(settings))
-        self.gateway = Gateway(settings, database, self.rooms, self.intake, self.tokens, limits)
+        self.gateway = Gateway(settings, database, self.rooms, self.intake, self.tokens, limits, poll_seconds=0.2)
         self.url = ""
         self._keep = keep
         self._counter = itertools.count(1)
@@ -256,6 +261,7 @@ async def open_stage(directory: Path, **given: Any) -> AsyncIterator[Stage]:
         keep.push_async_callback(stage.intake.aclose)
         async with _served(stage):
             yield stage
+            await stage.gateway.aclose()
             await keep.aclose()
 
 

@@ -2,20 +2,19 @@
 
 import asyncio
 import random
+from functools import partial
 
 import pytest
 from sqlalchemy import delete, update
 
-from api.gateway import gateway as gateway_module
-from core.clock import now
 from core.events import TurnDelta, Typing
 from core.ids import new_id
-from core.permissions import Principal, Role
-from core.store import audience, people
-from core.tables.people import Membership, Session, User
+from core.permissions import Principal
 from core.tables.records import StoredEvent
-from core.tables.talk import Conversation, Participant
-from tests.api.gateway.stage import Listener, Stage, eventually, open_stage
+from core.tables.talk import Conversation
+from tests.api.gateway.stage import Listener, Stage
+
+pytestmark = pytest.mark.server
 
 
 def delta(conversation: str, text: str = "Hel", offset: int = 0) -> TurnDelta:
@@ -26,6 +25,10 @@ async def resume(listener: Listener, conversation: str, epoch: str, after: int) 
     return await listener.call(
         "conversation.resume", {"conversation_id": conversation, "epoch": epoch, "after_seq": after}
     )
+
+
+def _has(conversation: str, wanted: int, listener: Listener) -> bool:
+    return len(listener.numbers(conversation)) >= wanted
 
 
 class TestResume:
@@ -47,7 +50,7 @@ class TestResume:
                 await stage.append(conversation, count, ring=step != "silent")
             elif step == "drop":
                 heard += listener.numbers(conversation)
-                await listener.client.disconnect()
+                await listener.leave()
                 listener = await stage.listener(ana, (chance.choice(["websocket", "polling"]),))
                 joined = False
             else:
@@ -76,8 +79,8 @@ class TestResume:
                 listener = await stage.listener(who, (chance.choice(["websocket", "polling"]),))
                 assert (await resume(listener, conversation, epoch, len(heard)))["ok"]
                 wanted = min(len(heard) + chance.randint(1, 120), 300) - len(heard)
-                await listener.until(lambda it, wanted=wanted: len(it.numbers(conversation)) >= wanted)
-                await listener.client.disconnect()
+                await listener.until(partial(_has, conversation, wanted))
+                await listener.leave()
                 heard += listener.numbers(conversation)
             return heard
 
@@ -206,94 +209,7 @@ class TestVolatile:
         said = {"conversation_id": conversation, "text": "Hi", "client_message_id": "m"}
         await typist.call("message.send", said)
         await typist.call("typing", {"conversation_id": conversation})
-        await typist.client.disconnect()
+        await typist.leave()
         await other.until(lambda it: len(it.named("typing")) == 4)
 
         assert [event["typing"] for event in other.named("typing")] == [True, False, True, False]
-
-
-class TestAuthority:
-    async def test_who_is_removed_hears_no_more(self, stage: Stage, ana, bo) -> None:
-        conversation = await stage.conversation(ana, bo)
-        stays, goes = await stage.listener(ana), await stage.listener(bo)
-        for one in (stays, goes):
-            await one.call("conversation.join", {"conversation_id": conversation})
-
-        async with stage.database.writing() as session:
-            await session.execute(delete(Participant).where(Participant.user_id == bo.user_id))
-        await stage.append(conversation)
-        await stays.until(lambda it: it.numbers(conversation) == [1])
-        await goes.until(lambda it: bool(it.named("error")))
-
-        assert goes.numbers(conversation) == []
-        assert goes.named("error")[0]["code"] == "not_found"
-        assert goes.client.connected
-
-    async def test_volatile_events_alone_do_not_keep_a_removed_member(self, stage: Stage, ana) -> None:
-        conversation = await stage.conversation(ana)
-        listener = await stage.listener(ana)
-        await listener.call("conversation.join", {"conversation_id": conversation})
-
-        async with stage.database.writing() as session:
-            await session.execute(delete(Participant).where(Participant.user_id == ana.user_id))
-        stage.rooms.say(conversation, delta(conversation))
-        await listener.until(lambda it: bool(it.named("error")))
-
-        assert listener.named("error")[0]["stream"] == conversation
-
-    @pytest.mark.parametrize("end", ["session", "user", "membership"])
-    async def test_whose_sign_in_ends_is_disconnected(self, stage: Stage, ana, end) -> None:
-        listener = await stage.listener(ana)
-        statement = {
-            "session": update(Session).where(Session.id == ana.session_id).values(revoked_at=now()),
-            "user": update(User).where(User.id == ana.user_id).values(disabled_at=now()),
-            "membership": update(Membership).where(Membership.id == ana.membership_id).values(disabled_at=now()),
-        }[end]
-
-        async with stage.database.writing() as session:
-            await session.execute(statement)
-            left = await audience.standing(session, [ana.session_id])
-        await eventually(lambda: not listener.client.connected)
-
-        assert left == {}
-        assert listener.named("error")[0]["code"] == "not_signed_in"
-
-    async def test_a_new_role_holds_on_an_open_socket(self, stage: Stage, ana, monkeypatch) -> None:
-        conversation = await stage.conversation(ana)
-        listener = await stage.listener(ana)
-        async with stage.database.writing() as session:
-            await session.execute(update(Membership).where(Membership.id == ana.membership_id).values(role=Role.VIEWER))
-
-        async def is_refused() -> bool:
-            said = {"conversation_id": conversation, "text": "Hi", "client_message_id": new_id("try")}
-            answer = await listener.call("message.send", said)
-            await asyncio.sleep(0.3)
-            return not answer["ok"] and answer["error"]["code"] == "not_allowed"
-
-        await eventually(is_refused)
-
-        assert listener.client.connected
-
-    async def test_both_ways_to_know_a_person_agree(self, stage: Stage, ana) -> None:
-        async with stage.database.reading() as session:
-            standing = await audience.standing(session, [ana.session_id])
-            known = await people.principal_of(session, ana.session_id, ana.user_id, ana.workspace_id)
-
-        assert standing == {ana.session_id: known}
-
-
-class TestEnd:
-    async def test_clients_are_told_and_nothing_stays(self, tmp_path) -> None:
-        async with open_stage(tmp_path) as stage:
-            ana = await stage.person(await stage.workspace())
-            listeners = [await stage.listener(ana, (transport,)) for transport in ("websocket", "polling")]
-
-            await stage.gateway.aclose()
-            for listener in listeners:
-                await eventually(lambda listener=listener: not listener.client.connected)
-
-            assert stage.gateway.stats()["connections"] == 0
-            assert stage.gateway.stats()["streams"] == 0
-
-    def test_a_round_comes_soon_enough(self) -> None:
-        assert gateway_module.POLL_SECONDS <= 2
