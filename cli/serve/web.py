@@ -8,10 +8,12 @@ from typing import Any
 
 import uvicorn
 
+from api.gateway.serving import uvicorn_options
 from core.errors import Unavailable
 from core.settings import Settings
 
 _DRAIN_SECONDS = 3
+_DEAD_MILLISECONDS = 30_000
 
 
 class _Server(uvicorn.Server):
@@ -24,6 +26,7 @@ class _Server(uvicorn.Server):
 
 async def serve_web(app: Any, settings: Settings, taken: socket.socket, stop: asyncio.Event) -> None:
     """Serve until `stop`, then let requests finish for a few seconds; raises Unavailable when the app cannot start."""
+    _forget_dead_peers(taken)
     server = _Server(_config(app, settings))
     watch = asyncio.create_task(_stop_server(server, stop))
     try:
@@ -33,6 +36,13 @@ async def serve_web(app: Any, settings: Settings, taken: socket.socket, stop: as
         raise Unavailable(message) from leaving
     finally:
         watch.cancel()
+
+
+def _forget_dead_peers(taken: socket.socket) -> None:
+    """Let the system close connections whose peer no longer acknowledges, where it can."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        taken.setsockopt(socket.IPPROTO_TCP, option, _DEAD_MILLISECONDS)
 
 
 async def _stop_server(server: uvicorn.Server, stop: asyncio.Event) -> None:
@@ -45,8 +55,7 @@ def _config(app: Any, settings: Settings) -> uvicorn.Config:
         app,
         lifespan="on",
         ws="websockets-sansio",
-        ws_max_size=settings.frame_bytes,
-        ws_per_message_deflate=False,
+        **uvicorn_options(settings),
         proxy_headers=False,
         server_header=False,
         access_log=False,
