@@ -344,8 +344,12 @@ class TestAnyText:
 
         assert check_text(reply) == reply
 
-    async def test_a_very_long_message_is_read(self, talk):
-        title = "very " * 6000 + "long"
+    async def test_a_long_message_is_read_and_a_very_long_one_refused(self, talk):
+        title = "very " * 300 + "long"
         await talk.say(f"add {title}")
+        read = talk.calls
+        reply = await talk.say(f"add {title * 20}")
 
-        assert [(ADD, {"title": title})] == talk.calls
+        assert read == [(ADD, {"title": title})]
+        assert "I did nothing with this one" in reply
+        assert talk.calls == []

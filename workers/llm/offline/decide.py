@@ -1,5 +1,6 @@
 """What the offline assistant does next: calls, words, or both. The same talk always gives the same."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,9 @@ from workers.llm.offline.fill import answer_to
 from workers.llm.offline.talk import DONE, Exchange, parsed
 from workers.llm.offline.tools import Tool
 from workers.llm.offline.understand import Intent, understand
+
+MOST_READ = 2000
+_SPACE = re.compile(r"(\s{4})\s+")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ def _was_called(current: Exchange, intent: Intent) -> bool:
 
 def _intents(said: str, before: Sequence[Exchange], tools: Sequence[Tool]) -> list[Intent] | Next:
     """Give what a message asks for, as a new request or as the answer to our question; or what to say at once."""
+    if len(said) > MOST_READ:
+        return Next(speak.too_long(MOST_READ))
+    said = _SPACE.sub(r"\1", said)
     pending = _pending(before, tools)
     found = understand(said, tools)
     if pending is not None and not (len(found) == 1 and found[0].whole):

@@ -53,13 +53,16 @@ _GREETING = re.compile(
     r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b[\s,!.\w]{0,20}$", re.IGNORECASE
 )
 _THANKS = re.compile(r"^(?:thanks|thank you|thx|cheers|great|perfect|ok|okay)\b[\s,!.\w]{0,20}$", re.IGNORECASE)
+MOST_TAIL = 60
 _NEVER_MIND = re.compile(r"^(?:never ?mind|cancel|forget it|stop|no|nothing|none|skip it)[\s.!]*$", re.IGNORECASE)
 
 
 def without_politeness(text: str) -> str:
     """Take away "please", "could you" and the like."""
     bare = text.strip()
-    return _AFTER.sub("", _BEFORE.sub("", bare)).strip() or bare
+    shorter = _BEFORE.sub("", bare)
+    head, tail = shorter[:-MOST_TAIL], shorter[-MOST_TAIL:]
+    return (head + _AFTER.sub("", tail)).strip() or bare
 
 
 def readings(text: str) -> tuple[str, ...]:

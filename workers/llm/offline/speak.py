@@ -52,6 +52,14 @@ def question(intent: Intent) -> str:
     return f"To {intent.tool.verb} {with_article(intent.tool.noun)}I need one thing more: what is the {words}{hint}?"
 
 
+def too_long(most: int) -> str:
+    """Say that a message is longer than what is read, and what works instead."""
+    return (
+        f"I read messages of up to {most} characters, so I did nothing with this one. "
+        'A command such as /do connector.action key="..." takes longer texts.'
+    )
+
+
 def with_article(noun: str) -> str:
     """Give "a task, " before what is asked; nothing for no noun."""
     if not noun:

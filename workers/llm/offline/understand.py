@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from workers.llm.offline import fill
@@ -16,6 +17,7 @@ from workers.llm.offline.words import content_words, is_verb, same, tokenize
 ENOUGH = 0.6
 MARGIN = 0.1
 TIE = 0.02
+MOST_CUTS = 40
 _PARTS = re.compile(r"(?:\s*[,;]\s*(?:and\s+)?(?:then\s+)?|\s+and\s+(?:then\s+)?|\s+then\s+|\s*\n\s*)", re.IGNORECASE)
 
 
@@ -54,7 +56,7 @@ def _parts(text: str) -> list[str]:
     quotes = [(one.start, one.end) for one in tokenize(text) if one.quoted]
     cuts = [
         found.span()
-        for found in _PARTS.finditer(text)
+        for found in islice(_PARTS.finditer(text), MOST_CUTS)
         if not any(start <= found.start() < end for start, end in quotes)
         and (words := content_words(text[found.end() : found.end() + 60])[:1])
         and (is_verb(words[0]) or words[0] == "remind")
