@@ -51,7 +51,7 @@ async def load(session: AsyncSession, turn_id: str) -> Talk:
         .where(Turn.id == turn_id)
         .execution_options(populate_existing=True)
     )
-    found = (await session.execute(statement)).tuples().one_or_none()
+    found = (await session.execute(statement)).one_or_none()
     if found is None:
         message = "There is no such turn."
         raise NotFound(message)
@@ -84,7 +84,7 @@ async def _earlier(session: AsyncSession, current: Turn) -> list[tuple[Turn, Mes
         .order_by(Turn.place.desc())
         .limit(WINDOW)
     )
-    return list(reversed((await session.execute(statement)).tuples().all()))
+    return list(reversed((await session.execute(statement)).all()))
 
 
 async def _records(session: AsyncSession, said: list[tuple[Turn, Message]]) -> list[TurnRecord]:

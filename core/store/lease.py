@@ -40,7 +40,7 @@ async def lock_turn(session: AsyncSession, turn_id: str) -> tuple[Conversation, 
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    found = (await session.execute(statement)).tuples().one_or_none()
+    found = (await session.execute(statement)).one_or_none()
     if found is None:
         message = "There is no such turn."
         raise NotFound(message)
