@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from temporalio import activity
@@ -23,7 +23,7 @@ from core.values import TurnState
 from workers.failures import as_failure
 from workers.heartbeat import beating
 from workers.llm.errors import ModelError
-from workers.llm.offline.direct import parse_do
+from workers.llm.offline.direct import coerce, parse_do
 from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, ToolSpec, UsageReported
 from workers.thinking.entries import entries_of
 from workers.thinking.plan import Planner
@@ -113,11 +113,16 @@ class Thinker:
     async def _ask(self, step: ThinkInput, talk: Talk, speech: Speech) -> tuple[Gathered, str]:
         direct = parse_do(talk.current.message.text)
         if direct is not None and step.round == 0:
-            return Gathered(calls=[direct]), DIRECT
+            return Gathered(calls=[self._typed(direct)]), DIRECT
         model = self._model if direct is None else self._offline
         gathered = await self._listen(model, self._request(step, talk), speech)
         speech.show()
         return gathered, gathered.usage.model if gathered.usage else model.name
+
+    def _typed(self, direct: CallAsked) -> CallAsked:
+        """Give the values that a person typed the types of the action's schema. Raises UnknownAction."""
+        schema = self._registry.action(direct.name).spec.schema_
+        return replace(direct, arguments=coerce(direct.arguments, schema))
 
     def _request(self, step: ThinkInput, talk: Talk) -> ModelRequest:
         last = step.round + 1 >= self._max_rounds
@@ -125,7 +130,7 @@ class Thinker:
             system=system_prompt(talk),
             entries=entries_of(talk),
             tools=() if last else self._tools(),
-            first_reply=not any(record.rounds for record in talk.turns),
+            first_reply=not any(row.text for record in talk.turns for row in record.rounds),
         )
 
     def _tools(self) -> tuple[ToolSpec, ...]:
