@@ -1,0 +1,144 @@
+"""The reducer of an approval under any order of votes, expiry and withdrawal, by a clock that the test turns."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from core.ids import derived_id
+from core.messages import ApprovalInput, ApprovalOutcome, Approvers, DecisionMade
+from core.values import ApprovalState, DecisionVerdict
+from workflows import approval_rules
+
+REQUESTER = derived_id("usr", "requester")
+PEOPLE = {
+    REQUESTER: "member",
+    derived_id("usr", "owner"): "owner",
+    derived_id("usr", "other"): "member",
+    derived_id("usr", "viewer"): "viewer",
+}
+DIGEST, OTHER = "d" * 64, "e" * 64
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LIFE = timedelta(seconds=10)
+entitlements = st.sampled_from(
+    [Approvers(roles=("owner",)), Approvers(requester=True, roles=("owner",)), Approvers(requester=True), Approvers()]
+)
+
+
+class Consent(RuleBasedStateMachine):
+    """Keeps its own, simpler account of what must have come of it."""
+
+    @initialize(approvers=entitlements)
+    def ask(self, approvers: Approvers):
+        self.now = START
+        self.approvers = approvers
+        self.standing = approval_rules.Standing(
+            ApprovalInput(
+                approval_id=derived_id("apr", "one"),
+                requester_id=REQUESTER,
+                approvers=approvers,
+                digest=DIGEST,
+                expires_at=START + LIFE,
+            )
+        )
+        self.first: ApprovalOutcome | None = None
+        self.counted: list[tuple[datetime, DecisionMade]] = []
+
+    @rule(seconds=st.sampled_from([0, 0.001, 1, 4.999, 5, 10]))
+    def wait(self, seconds: float):
+        self.now += timedelta(seconds=seconds)
+
+    @rule()
+    def wait_until_the_very_end(self):
+        self.now = max(self.now, START + LIFE)
+
+    @rule(
+        person=st.sampled_from(sorted(PEOPLE)),
+        verdict=st.sampled_from(DecisionVerdict),
+        digest=st.sampled_from([DIGEST, DIGEST, OTHER]),
+        checked=st.booleans(),
+    )
+    def vote(self, person: str, verdict: DecisionVerdict, digest: str, checked: bool):
+        decision = DecisionMade(
+            decision_id=derived_id("dec", len(self.counted), person, self.now.isoformat()),
+            user_id=person,
+            role=PEOPLE[person],
+            verdict=verdict,
+            digest=digest,
+        )
+        refusal = approval_rules.refusal(self.standing, decision, self.now)
+        counts = self._counts(decision)
+        assert (refusal is None) == counts
+        if refusal is None or not checked:  # even a caller that forgot to ask changes nothing it may not
+            self.standing = approval_rules.decide(self.standing, decision, self.now)
+        if counts:
+            self.counted.append((self.now, decision))
+
+    def _counts(self, decision: DecisionMade) -> bool:
+        entitled = (decision.role == "owner" and "owner" in self.approvers.roles) or (
+            self.approvers.requester and decision.user_id == REQUESTER
+        )
+        in_time = self.now < START + LIFE
+        return self.standing.is_open and in_time and entitled and decision.digest == DIGEST
+
+    @rule()
+    def timer_fires(self):
+        self.standing = approval_rules.expire(self.standing, self.now)
+
+    @rule(person=st.sampled_from([None, *sorted(PEOPLE)]))
+    def stop(self, person: str | None):
+        self.standing = approval_rules.withdraw(self.standing, person, self.now)
+
+    @invariant()
+    def the_first_outcome_stands(self):
+        if getattr(self, "standing", None) is None:
+            return
+        if self.first is None:
+            self.first = self.standing.outcome
+        assert self.standing.outcome == self.first
+
+    @invariant()
+    def an_answer_comes_only_of_a_vote_that_counts(self):
+        if getattr(self, "first", None) is None:
+            return
+        assert self.first is not None
+        assert self.first.digest == DIGEST
+        if self.first.state in {ApprovalState.APPROVED, ApprovalState.REJECTED}:
+            ((at, decision),) = self.counted
+            assert at < START + LIFE
+            assert (self.first.decision_id, self.first.user_id) == (decision.decision_id, decision.user_id)
+            assert (self.first.state == ApprovalState.APPROVED) == (decision.verdict == DecisionVerdict.APPROVE)
+        else:
+            assert self.counted == []
+        if self.first.state == ApprovalState.EXPIRED:
+            assert self.first.at is not None
+            assert self.first.at >= START + LIFE
+
+
+TestConsent = Consent.TestCase
+TestConsent.settings = settings(max_examples=100, stateful_step_count=15, deadline=None)
+
+
+class TestTie:
+    def test_expiry_wins_it(self):
+        request = ApprovalInput(
+            approval_id=derived_id("apr", "one"),
+            requester_id=REQUESTER,
+            approvers=Approvers(requester=True),
+            digest=DIGEST,
+            expires_at=START + LIFE,
+        )
+        decision = DecisionMade(
+            decision_id=derived_id("dec", 1),
+            user_id=REQUESTER,
+            role="member",
+            verdict=DecisionVerdict.APPROVE,
+            digest=DIGEST,
+        )
+        standing = approval_rules.Standing(request)
+        moment = START + LIFE
+
+        assert approval_rules.refusal(standing, decision, moment) == "expired"
+        assert approval_rules.refusal(standing, decision, moment - timedelta(microseconds=1)) is None
+        assert approval_rules.expire(approval_rules.decide(standing, decision, moment), moment).outcome.state == "expired"
