@@ -37,6 +37,7 @@ class ChatTurn:
         self._granted = turn.lease_epoch
         self._parked = False
         self._stopped = False
+        self._asking = 0
         self._spent = timedelta()
         self._thinking: workflow.ActivityHandle[Thought] | None = None
 
@@ -86,17 +87,27 @@ class ChatTurn:
 
     async def _carry_out(self, calls: tuple[PlannedCall, ...]) -> None:
         began = workflow.now()
+        self._asking = 0
         asked = [asyncio.create_task(self._ask_then_act(call, call.approval)) for call in calls if call.approval]
         await asyncio.gather(*(self._act(call) for call in calls if call.verdict is CallVerdict.ALLOW))
         self._spent += workflow.now() - began
-        if asked and not all(task.done() for task in asked) and not self._stopped:
+        if await self._are_asked(asked):
             await self._park()
         await asyncio.gather(*asked)
+
+    async def _are_asked(self, asked: list[asyncio.Task[None]]) -> bool:
+        """Wait until every approval has begun (a local step before that would hold it up); whether any is open."""
+        if not asked:
+            return False
+        await workflow.wait_condition(
+            lambda: self._stopped or self._asking == len(asked) or any(task.done() for task in asked)
+        )
+        return not self._stopped and not all(task.done() for task in asked)
 
     async def _ask_then_act(self, call: PlannedCall, request: ApprovalInput) -> None:
         if self._stopped:
             return
-        outcome: ApprovalOutcome = await workflow.execute_child_workflow(
+        asking = await workflow.start_child_workflow(
             Approval.run,
             request,
             id=f"approval-{request.approval_id}",
@@ -104,6 +115,8 @@ class ChatTurn:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             cancellation_type=workflow.ChildWorkflowCancellationType.TRY_CANCEL,
         )
+        self._asking += 1
+        outcome: ApprovalOutcome = await asking
         if outcome.state is ApprovalState.APPROVED:
             await self._act(call, outcome)
 
