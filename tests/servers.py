@@ -101,7 +101,7 @@ def _run(command: list[Any], folder: Path, who: dict[str, Any]) -> None:
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", programs: Path, port: int, log: Path) -> None:
     until = time.monotonic() + _LIMIT
-    ask = [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
+    ask = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
     while subprocess.run(ask, check=False).returncode != 0:
         assert server.poll() is None, log.read_text("utf-8", "replace")
         assert time.monotonic() < until, "PostgreSQL did not start"

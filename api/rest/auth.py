@@ -33,7 +33,7 @@ class SignIn(Value):
 class Refresh(Value):
     """The refresh token of the last answer; it is used up by this."""
 
-    refresh_token: Secret
+    refresh_token: Secret = Field(examples=["mJ3vX0c9w2Qe7nT5yB1kRzL8pHsD4gFa6uVtYiNoMxE"])
 
 
 class SignOut(Value):

@@ -1,6 +1,7 @@
 """The people of the workspace."""
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from api.rest.context import Here, PathId, Who
 from api.rest.pages import Cursor, Limit, Page
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/users", tags=["people"])
 class Change(Value):
     """What may be changed of a person."""
 
-    role: Role
+    role: Role = Field(examples=["approver"])
 
 
 @router.get("")

@@ -10,14 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, NullPool, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlmodel import SQLModel
 
 from core import tables
 from core.errors import Misconfigured
 from core.migrations.runner import downgrade, upgrade
 from tests.servers import make_database
 
-TABLES = {*SQLModel.metadata.tables} if tables else set()
+TABLES = set(tables.base.SQLModel.metadata.tables)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def table_names(connection: Connection) -> set[str]:
 
 def differences(connection: Connection) -> list[Any]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, SQLModel.metadata))
+    return list(compare_metadata(context, tables.base.SQLModel.metadata))
 
 
 class TestSchema:

@@ -125,7 +125,7 @@ def routes() -> set[str]:
         f"{method} {route.path}"
         for noun in NOUNS
         for route in noun.router.routes
-        for method in route.methods  # type: ignore[attr-defined]
+        for method in route.methods
     }
 
 
