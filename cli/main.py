@@ -11,8 +11,9 @@ from cli.exit import run_to_end
 # Each has `register(app)` in its module `commands`, which imports the rest only when a command runs.
 _GROUPS = ("cli.serve", "cli.talk", "cli.bench")
 _EPILOG = (
-    "Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 a server cannot be reached, 75 the data directory or the port "
-    "is in use, 78 a setting has to be changed, 130 interrupted."
+    "Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 not signed in, 4 refused, 5 the server cannot be reached; of "
+    "commands that serve: 69 what they need cannot be reached, 75 the data directory or the port is in use, 78 a "
+    "setting has to be changed; 130 interrupted."
 )
 
 

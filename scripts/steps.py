@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".assent" / "venv" / "bin"
 PYTHON = str(BIN / "python")
-GENERATORS = ("settings_table", "events_table")
+GENERATORS = ("settings_table", "events_table", "cli_reference")
 
 STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", (str(BIN / "ruff"), "check", "--quiet", ".")),

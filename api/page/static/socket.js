@@ -2,7 +2,7 @@
 // https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/
 
 const OPEN = "0", CLOSE = "1", PING = "2", PONG = "3", MESSAGE = "4";
-const CONNECT = "0", EVENT = "2", ACK = "3", CONNECT_ERROR = "4";
+const CONNECT = "0", DISCONNECT = "1", EVENT = "2", ACK = "3", CONNECT_ERROR = "4";
 const ACK_MS = 15000, FIRST_MS = 300, MOST_MS = 15000;
 
 export class Lost extends Error {}
@@ -38,7 +38,7 @@ export class Socket {
       this.patience = pingInterval + pingTimeout;
       this.socket.send(MESSAGE + CONNECT + JSON.stringify(auth));
     } else if (kind === PING) this.socket.send(PONG);
-    else if (kind === CLOSE) this.socket.close();
+    else if (kind === CLOSE) this.drop();
     else if (kind === MESSAGE) this.packet(frame[1], frame.slice(2));
   }
 
@@ -48,14 +48,15 @@ export class Socket {
       this.tries = 0;
       this.renew = false;
       this.on.open();
-    } else if (kind === EVENT) this.on.event(...JSON.parse(rest.slice(rest.indexOf("["))));
+    } else if (kind === DISCONNECT) this.drop();
+    else if (kind === EVENT) this.on.event(...JSON.parse(rest.slice(rest.indexOf("["))));
     else if (kind === ACK) {
       const start = rest.indexOf("["), id = Number(rest.slice(0, start));
       this.waiting.get(id)?.resolve(JSON.parse(rest.slice(start))[0]);
     } else if (kind === CONNECT_ERROR) {
       const { data } = JSON.parse(rest);
       this.renew = data?.code === "not_signed_in";
-      this.socket.close();
+      this.drop();
     }
   }
 
@@ -70,6 +71,12 @@ export class Socket {
     }).finally(() => this.waiting.delete(id));
     if (!answer?.ok) throw Object.assign(new Error(answer?.error?.detail ?? "The server gave no answer."), answer?.error);
     return answer.data;
+  }
+
+  drop() {
+    const socket = this.socket;
+    this.lose();
+    socket?.close();
   }
 
   lose() {
@@ -97,7 +104,7 @@ export class Socket {
   watch() {
     clearTimeout(this.watchdog);
     const socket = this.socket;
-    if (this.patience) this.watchdog = setTimeout(() => socket === this.socket && (socket.close(), this.lose()), this.patience);
+    if (this.patience) this.watchdog = setTimeout(() => socket === this.socket && this.drop(), this.patience);
   }
 
   close() {

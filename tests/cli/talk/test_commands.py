@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
-ASSENT = (sys.executable, "-c", "from cli.main import main; main()")
+from cli.main import build
+
 FORBIDDEN = """
 import pkgutil, sys, cli.talk
 from importlib import import_module
@@ -20,10 +22,7 @@ class TestCommands:
     def assent(self, tmp_path, monkeypatch):
         monkeypatch.setenv("ASSENT_CLIENT_DIR", str(tmp_path))
 
-        def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-            return subprocess.run([*ASSENT, *words], input=stdin, capture_output=True, text=True, check=False)
-
-        return run
+        return lambda *words, stdin="": CliRunner().invoke(build(), words, input=stdin)
 
     @pytest.mark.parametrize(
         ("words", "code"),
@@ -40,7 +39,7 @@ class TestCommands:
     def test_each_failure_is_one_clear_line_and_has_its_code(self, assent, words, code):
         done = assent(*words, stdin="password\n")
 
-        assert (done.returncode, done.stdout) == (code, "")
+        assert (done.exit_code, done.stdout) == (code, "")
         assert "Traceback" not in done.stderr
         assert done.stderr
 
@@ -49,8 +48,8 @@ class TestCommands:
         words = ("users", "add", "Ana@Example.com", "--role", "owner", "--password-stdin", "--data", data)
         first, again = (assent(*words, stdin="a long password\n") for _ in range(2))
 
-        assert (first.returncode, first.stdout) == (0, "Added ana@example.com as owner.\n")
-        assert (again.returncode, "already" in again.stderr) == (4, True)
+        assert (first.exit_code, first.stdout) == (0, "Added ana@example.com as owner.\n")
+        assert (again.exit_code, "already" in again.stderr) == (4, True)
         assert "intact" in assent("audit", "verify", "--data", data).stdout
 
     @pytest.mark.parametrize("password", ["", "short", "x" * 300])
@@ -58,7 +57,7 @@ class TestCommands:
         words = ("users", "add", "ana@example.com", "--password-stdin", "--data", str(tmp_path / "data"))
         done = assent(*words, stdin=f"{password}\n")
 
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert not password or password not in done.stderr
 
     def test_a_client_never_loads_the_server(self):

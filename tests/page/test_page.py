@@ -1,0 +1,132 @@
+"""The page as a person uses it, in a real browser, against recorded answers."""
+
+import pytest
+from playwright.async_api import async_playwright, expect
+
+from tests.browser import ARGUMENTS, find_chromium
+from tests.page.stage import CONVERSATION, approval, call, message, open_stage, turn
+
+HOSTILE = (
+    "<img src=x onerror=window.hit=1>",
+    "<script>window.hit=1</script>",
+    "[x](javascript:window.hit=1)",
+    "![x](http://127.0.0.1:9/leak)",
+    "<svg/onload=window.hit=1>",
+    '"><iframe srcdoc="<script>parent.hit=1</script>">',
+)
+
+
+@pytest.mark.browser
+class TestPage:
+    @pytest.fixture
+    async def stage(self):
+        async with open_stage() as stage:
+            stage.conversations = [CONVERSATION]
+            yield stage
+
+    @pytest.fixture
+    async def page(self, stage):
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+            page = await browser.new_page()
+            await page.goto(stage.url)
+            yield page
+            await browser.close()
+
+    @pytest.fixture
+    async def talk(self, stage, page):
+        """Sign in and open the conversation."""
+        await page.get_by_label("E-mail").fill("ana@example.com")
+        await page.get_by_label("Password").fill("a long password")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("button", name="Groceries").click()
+        await page.get_by_label("Message", exact=True).wait_for()
+        return page
+
+    async def test_the_first_visitor_creates_the_owner(self, stage, page):
+        stage.needs_owner = True
+        await page.reload()
+        for label, text in {"One-time code": "7KQ2-M4XD", "E-mail": "ana@example.com", "Your name": "Ana"}.items():
+            await page.get_by_label(label).fill(text)
+        await page.get_by_label("Password").fill("a long password")
+        await page.get_by_role("button", name="Create account").click()
+        await page.get_by_role("heading", name="Conversations").wait_for()
+        sent = await stage.got("POST /setup")
+
+        assert (sent["code"], sent["workspace"]) == ("7KQ2-M4XD", "Home")
+
+    async def test_a_message_is_sent_and_its_answer_streamed(self, stage, talk):
+        await talk.get_by_label("Message", exact=True).fill("hello")
+        await talk.keyboard.press("Enter")
+        sent = await stage.got("message.send")
+        await stage.happen("message.created", message=message(1, "hello", client=sent["client_message_id"]))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.delta(0, "One ")
+        await stage.delta(4, "two")
+
+        await expect(talk.get_by_text("One two")).to_be_visible()
+        await expect(talk.get_by_text("hello")).to_have_count(1)
+        await expect(talk.get_by_role("button", name="Stop the answer")).to_be_visible()
+
+    async def test_a_message_without_an_answer_is_sent_again_under_its_own_id(self, stage, talk):
+        stage.drops = 1
+        await talk.get_by_label("Message", exact=True).fill("once")
+        await talk.keyboard.press("Enter")
+        await stage.got("message.send")
+        first = next(data for name, data in stage.received if name == "message.send")
+        stage.received = [one for one in stage.received if one[0] != "message.send"]
+        second = await stage.got("message.send")
+
+        assert first["client_message_id"] == second["client_message_id"]
+
+    async def test_the_button_says_what_it_does_and_quotes_the_digest(self, stage, talk):
+        await stage.happen("message.created", message=message(1, "delete it"))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen("tool.proposed", call=call("awaiting approval"))
+        await stage.happen("approval.requested", approval=approval())
+        await talk.get_by_label("Reason (the assistant is told)").fill("fine")
+        await talk.get_by_role("button", name="Delete the task Buy milk").click()
+        sent = await stage.got("POST /approvals/apr_1/decision")
+
+        await expect(talk.get_by_text("Approved by Ana: fine")).to_be_visible()
+        assert (sent["verdict"], sent["digest"]) == ("approve", approval()["digest"])
+
+    async def test_arguments_must_be_opened_before_they_are_approved(self, stage, talk):
+        padded = approval(arguments={"note": "line\n" * 10_000 + "the end \u202e"})
+        await stage.happen("message.created", message=message(1, "delete it"))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen("tool.proposed", call=call("awaiting approval"))
+        await stage.happen("approval.requested", approval=padded)
+        yes = talk.get_by_role("button", name="Delete the task Buy milk")
+        await expect(talk.get_by_text("[U+....]")).to_be_visible()
+
+        await expect(yes).to_be_disabled()
+        await talk.get_by_role("button", name="more characters").click()
+        await expect(yes).to_be_enabled()
+
+    async def test_hostile_text_is_only_text(self, stage, talk):
+        asked = []
+        talk.on("request", lambda request: asked.append(request.url))
+        text = "\n".join(HOSTILE)
+        await stage.happen("message.created", message=message(1, text))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen(
+            "tool.proposed", call=call("failed", arguments={text: text}, detail=text, result={"a": text})
+        )
+        await stage.happen("conversation.updated", stream="mbr_1", conversation=CONVERSATION | {"title": text})
+        hostile = approval(title=text, reason=text, arguments={text: text}, action=text)
+        await stage.happen("approval.requested", approval=hostile)
+        await expect(talk.get_by_text("<svg/onload").first).to_be_visible()
+
+        assert await talk.evaluate("window.hit") is None
+        assert await talk.locator("main img, main script, main iframe, main svg, main a").count() == 0
+        assert [url for url in asked if not url.startswith(stage.url)] == []
+
+    async def test_a_lost_connection_is_told_and_mended(self, stage, talk):
+        await stage.drop()
+        resumed = await stage.got("conversation.resume")
+        await expect(talk.get_by_text("Connected")).to_be_visible()
+        await stage.happen("message.created", message=message(1, "after the gap"))
+
+        await expect(talk.get_by_text("after the gap")).to_be_visible()
+        assert resumed == {"conversation_id": "cnv_1", "epoch": "ep_1", "after_seq": 0}
