@@ -10,13 +10,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, NullPool, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import SQLModel
 
-from core import tables
+import core.tables  # noqa: F401  # the models are in the metadata because they are imported
 from core.errors import Misconfigured
 from core.migrations.runner import downgrade, upgrade
 from tests.servers import make_database
 
-TABLES = set(tables.base.SQLModel.metadata.tables)
+TABLES = set(SQLModel.metadata.tables)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def table_names(connection: Connection) -> set[str]:
 
 def differences(connection: Connection) -> list[Any]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, tables.base.SQLModel.metadata))
+    return list(compare_metadata(context, SQLModel.metadata))
 
 
 class TestSchema:
