@@ -32,6 +32,16 @@ for (const name of ["chromium.br", "fonts.tar.br", "al2023.tar.br"])
     await inflate(`node_modules/@sparticuz/chromium/bin/${name}`);
 """
 
+# The package's own file names folders of another machine; without any font Chromium dies at the first text field.
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir prefix="relative">fonts</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir prefix="relative">cache</cachedir>
+</fontconfig>
+"""
+
 
 class NoChromiumError(RuntimeError):
     """There is no Chromium; the message says why and what to do."""
@@ -115,6 +125,7 @@ def _write_starter(folder: Path) -> None:
     """Write chromium.sh: fonts from the package, and its NSS libraries where the machine lacks them."""
     bare = subprocess.run([folder / "chromium", "--version"], capture_output=True, check=False)
     libraries = 'LD_LIBRARY_PATH="$here/al2023/lib" ' if bare.returncode else ""
+    (folder / "fonts" / "fonts.conf").write_text(FONTS)
     starter = folder / "chromium.sh"
     starter.write_text(
         '#!/bin/sh\nhere=$(dirname "$0")\n'
