@@ -1,0 +1,100 @@
+"""What must hold after any crash, read from the product's own books: SQL, events, audit, and what the doors show."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.journeys.person import Listener, Person
+
+TERMINAL = {"turn.finished", "turn.failed", "turn.stopped"}
+
+
+class Ledger:
+    """Reads the database of a product, also while it runs."""
+
+    def __init__(self, data: Path) -> None:
+        self._file = data / "assent.db"
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(statement, values)]
+
+    def count(self, statement: str, *values: object) -> int:
+        return int(next(iter(self.rows(f"SELECT count(*) AS n FROM {statement}", *values)[0].values())))
+
+    def events(self, stream_id: str) -> list[dict[str, Any]]:
+        found = self.rows("SELECT seq, body FROM events WHERE stream_id = ? ORDER BY seq", stream_id)
+        return [{"seq": row["seq"], "event": json.loads(row["body"])} for row in found]
+
+    async def is_settled(self) -> bool:
+        """Tell whether Temporal was told everything."""
+        return self.count("outbox") == 0
+
+    def check(self) -> None:
+        """Assert all that holds for any product at rest, whatever was done to it."""
+        self._check_turns()
+        self._check_streams()
+        self._check_consents()
+        assert self.rows("SELECT * FROM outbox") == []
+        assert self.rows("SELECT id FROM conversations WHERE active_turn_id IS NOT NULL") == []
+        assert self.rows("SELECT id FROM decisions WHERE state = 'received'") == []
+
+    def _check_turns(self) -> None:
+        doubles = "SELECT client_message_id FROM messages WHERE role = 'user' GROUP BY 1 HAVING count(*) > 1"
+        assert self.rows(doubles) == []
+        for turn in self.rows("SELECT * FROM turns"):
+            assert turn["state"] in {"finished", "failed", "stopped"}, turn
+            events = [one["event"] for one in self.events(turn["conversation_id"])]
+            ends = [one for one in events if one["type"] in TERMINAL and one["turn"]["id"] == turn["id"]]
+            assert [f"turn.{turn['state']}"] == [one["type"] for one in ends]
+
+    def _check_streams(self) -> None:
+        for stream in self.rows("SELECT stream_id, count(*) AS n, max(seq) AS last FROM events GROUP BY stream_id"):
+            assert stream["n"] == stream["last"], stream
+        for row in self.rows("SELECT id, last_seq FROM conversations"):
+            assert row["last_seq"] == self.count("events WHERE stream_id = ?", row["id"])
+
+    def _check_consents(self) -> None:
+        for call in self.rows("SELECT * FROM tool_calls WHERE state = 'done'"):
+            kinds = [row["kind"] for row in self.rows("SELECT kind FROM audit WHERE subject = ? ORDER BY number", call["id"])]
+            assert [kinds.count(kind) for kind in ("call.started", "call.executed")] == [1, 1], kinds
+            if call["verdict"] == "ask":
+                approvals = self.rows("SELECT * FROM approvals WHERE tool_call_id = ?", call["id"])
+                assert [("approved", True)] == [(one["state"], bool(one["consumed_at"])) for one in approvals]
+
+
+async def check_doors(person: Person, conversation_id: str, ledger: Ledger) -> None:
+    """Assert that the doors tell the same story: replayed events, and a fresh fetch of what they add up to."""
+    stored = ledger.events(conversation_id)
+    epoch = ledger.rows("SELECT epoch FROM conversations WHERE id = ?", conversation_id)[0]["epoch"]
+    async with Listener(person, conversation_id) as listener:
+        await listener.resume(epoch, 0)
+        await listener.until(lambda it: len(it.envelopes) >= len(stored))
+    assert list(range(1, len(stored) + 1)) == [one["seq"] for one in listener.envelopes]
+    state = fold([one["event"] for one in listener.envelopes])
+    for noun, fetched in (await _fetched(person, conversation_id)).items():
+        assert state[noun] == fetched, noun
+    assert (await person.get("/audit/verify"))["intact"] is True
+
+
+def fold(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Add events up as a client does: the newest state of each noun by id."""
+    state: dict[str, dict[str, Any]] = {"message": {}, "turn": {}, "call": {}, "approval": {}}
+    for event in events:
+        for noun, known in state.items():
+            if event.get(noun):
+                known[event[noun]["id"]] = event[noun]
+    return state
+
+
+async def _fetched(person: Person, conversation_id: str) -> dict[str, dict[str, Any]]:
+    paths = {
+        "message": f"/conversations/{conversation_id}/messages?limit=100",
+        "turn": f"/conversations/{conversation_id}/turns?limit=100",
+        "call": f"/conversations/{conversation_id}/calls?limit=100",
+        "approval": "/approvals?limit=100",
+    }
+    return {noun: {one["id"]: one for one in (await person.get(path))["items"]} for noun, path in paths.items()}
