@@ -120,6 +120,7 @@ class ApprovalView(Value):
     turn_id: str
     conversation_id: str
     requester_id: str
+    requester_name: str = ""
     action: str
     risk: str
     title: str
@@ -134,6 +135,7 @@ class ApprovalView(Value):
     created_at: datetime
     decided_by: str | None
     decided_by_name: str | None
+    decided_door: str | None = None
     decided_at: datetime | None
     comment: str | None
 

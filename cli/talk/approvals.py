@@ -103,8 +103,9 @@ def tell(screen: Screen, answer: Mapping[str, Any]) -> None:
 def outcome(approval: ApprovalView) -> str:
     """Return what an approval came to, and who decided."""
     who = f" by {reveal(approval.decided_by_name)}" if approval.decided_by_name else ""
+    where = f" on {reveal(approval.decided_door)}" if approval.decided_door else ""
     why = f": {reveal(approval.comment)}" if approval.comment else ""
-    return f"{approval.state.capitalize()}{who}{why}"
+    return f"{approval.state.capitalize()}{who}{where}{why}"
 
 
 def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
 
 from core.clock import now
@@ -50,7 +51,7 @@ async def page(
     statement = statement.order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit + 1)
     rows = (await session.execute(statement)).all()
     following = rows[limit - 1][0].id if len(rows) > limit else None
-    return [approval_view(row, name) for row, name in rows[:limit]], following, total
+    return [approval_view(*row) for row in rows[:limit]], following, total
 
 
 def _states(state: str | None) -> tuple[ApprovalState, ...]:
@@ -59,10 +60,12 @@ def _states(state: str | None) -> tuple[ApprovalState, ...]:
     return _CLOSED if state == "decided" else (ApprovalState.PENDING, *_CLOSED)
 
 
-def _seen_by(who: Principal) -> Select[Approval, str]:
+def _seen_by(who: Principal) -> Select[Approval, str, str]:
+    decider = aliased(User)
     return (
-        select(Approval, User.name)
-        .outerjoin(User, User.id == Approval.decided_by)
+        select(Approval, User.name, decider.name)
+        .join(User, User.id == Approval.requester_id)
+        .outerjoin(decider, decider.id == Approval.decided_by)
         .where(sees_approval(who), Approval.state != ApprovalState.REQUESTED)
     )
 
@@ -73,7 +76,7 @@ async def one(session: AsyncSession, who: Principal, approval_id: str) -> Approv
     if row is None:
         message = "There is no such approval."
         raise NotFound(message)
-    return approval_view(row[0], row[1])
+    return approval_view(*row)
 
 
 async def open_of_turn(session: AsyncSession, turn_id: str) -> list[Approval]:
@@ -107,7 +110,7 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
         return None, False
     approval.state, approval.opened_at = ApprovalState.PENDING, now()
     await work.session.flush()
-    await _tell(work, approval, ApprovalRequested(approval=approval_view(approval, None)))
+    await _tell(work, approval, ApprovalRequested(approval=await _view(work.session, approval)))
     return approval, True
 
 
@@ -120,15 +123,16 @@ async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
     approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
     approval.decision_id = outcome.decision_id
     decision = await _decision(work.session, outcome.decision_id)
-    approval.comment = decision.comment if decision else None
+    if decision is not None:
+        approval.comment, approval.decided_door = decision.comment, decision.door
     await work.session.flush()
-    name = await _name_of(work.session, outcome.user_id)
+    view = await _view(work.session, approval)
     if shown:
-        await _tell(work, approval, ApprovalClosed(approval=approval_view(approval, name)))
+        await _tell(work, approval, ApprovalClosed(approval=view))
     refused = _CALL_STATE.get(outcome.state)
     if refused is not None:
         call = await calls.load(work.session, approval.tool_call_id, lock=True)
-        await calls.settle(work, call, refused, detail=_sentence(approval, name))
+        await calls.settle(work, call, refused, detail=_sentence(approval, view.decided_by_name))
     return approval
 
 
@@ -191,6 +195,11 @@ async def lock(session: AsyncSession, approval_id: str) -> Approval:
         select(Approval).where(Approval.id == approval_id).with_for_update().execution_options(populate_existing=True)
     )
     return (await session.execute(statement)).scalar_one()
+
+
+async def _view(session: AsyncSession, approval: Approval) -> ApprovalView:
+    requester = await _name_of(session, approval.requester_id)
+    return approval_view(approval, requester or "", await _name_of(session, approval.decided_by))
 
 
 async def _name_of(session: AsyncSession, user_id: str | None) -> str | None:

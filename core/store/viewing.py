@@ -38,14 +38,15 @@ def call_view(row: ToolCall, approval_id: str | None) -> ToolCallView:
     return ToolCallView.model_validate({**known, "approval_id": approval_id})
 
 
-def approval_view(row: Approval, decided_by_name: str | None) -> ApprovalView:
-    """Show an approval, with the name of who decided."""
+def approval_view(row: Approval, requester_name: str, decided_by_name: str | None) -> ApprovalView:
+    """Show an approval, with the names of who asked and who decided."""
     known = row.model_dump(include=set(ApprovalView.model_fields))
     return ApprovalView.model_validate(
         {
             **known,
             "preview": PreviewView.model_validate(row.preview),
             "approvers": Approvers.model_validate(row.approvers),
+            "requester_name": requester_name,
             "decided_by_name": decided_by_name,
         }
     )

@@ -37,6 +37,7 @@ class Approval(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     decision_id: str | None = None
+    decided_door: str | None = None
     comment: str | None = None
     consumed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

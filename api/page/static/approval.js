@@ -59,7 +59,7 @@ function facts(approval, me, gate) {
     preview.changes.length > 0 && fact(words.changes, h("ul", { class: "changes" }, preview.changes.map(change))),
     fact(words.action, h("code", {}, reveal(approval.action))),
     fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
-    fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : words.somebody),
+    fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : reveal(approval.requester_name || words.somebody)),
     fact(words.deciders, [approval.approvers.requester && words.requesterRole, ...approval.approvers.roles.map((role) => words.anyRole(reveal(role)))].filter(Boolean).join(", ")),
     approval.state === "pending" && fact(words.expires, h("time", { datetime: approval.expires_at, "data-until": approval.expires_at }, left(approval.expires_at))),
     fact(words.digest, h("code", { title: approval.digest }, approval.digest.slice(0, SHORT))),

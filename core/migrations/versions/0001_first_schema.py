@@ -422,6 +422,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision_id", sa.String(), nullable=True),
+        sa.Column("decided_door", sa.String(), nullable=True),
         sa.Column("comment", sa.String(), nullable=True),
         sa.Column("consumed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["tool_call_id"], ["tool_calls.id"], name=op.f("fk_approvals_tool_call_id")),
