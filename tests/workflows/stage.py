@@ -21,6 +21,7 @@ from core.settings import Settings
 from core.store import approvals, messages
 from core.store.audit import AuditTrail
 from core.store.database import Database
+from core.tables.consent import Approval
 from core.tables.talk import Conversation
 from core.tables.work import ToolCall, Turn
 from core.values import DecisionVerdict, TurnState
@@ -93,7 +94,11 @@ class Stage(World):
         )
 
     async def decide(
-        self, approval: ApprovalView, verdict: str = "approve", decision_id: str | None = None, who: Principal | None = None
+        self,
+        approval: ApprovalView,
+        verdict: str = "approve",
+        decision_id: str | None = None,
+        who: Principal | None = None,
     ) -> Decided:
         return await self.intake.submit_decision(
             who or self.ana,
@@ -157,6 +162,9 @@ class Stage(World):
     async def calls(self, turn_id: str) -> list[ToolCall]:
         rows = await self.all(ToolCall, ToolCall.turn_id == turn_id)
         return sorted(rows, key=lambda row: (row.round, row.place))
+
+    async def approval_ids(self, turn_id: str) -> list[str]:
+        return [row.id for row in await self.all(Approval, Approval.turn_id == turn_id)]
 
     async def history(self, workflow_id: str) -> WorkflowHistory:
         return await self.client.get_workflow_handle(workflow_id).fetch_history()

@@ -5,11 +5,11 @@ from typing import get_type_hints
 
 from temporalio import activity
 
+from connectors.registry import Registry
 from core.keys import KeyRing
+from core.rooms import LocalRooms
 from core.settings import Settings
 from core.store.database import Database
-from connectors.registry import Registry
-from core.rooms import LocalRooms
 from tests.workflows.script import ScriptedModel
 from workers.main import build_parts
 from workflows import activities
@@ -26,7 +26,13 @@ class TestActivities:
         self, settings: Settings, sqlite_database: Database, ring: KeyRing
     ):
         parts = build_parts(
-            settings, sqlite_database, None, LocalRooms(), ring, Registry.load([]), ScriptedModel()  # type: ignore[arg-type]
+            settings,
+            sqlite_database,
+            None,
+            LocalRooms(),
+            ring,
+            Registry.load([]),
+            ScriptedModel(),  # type: ignore[arg-type]
         )
         bodies = {}
         for part in (parts.thinker, parts.actor, parts.asker, parts.steps):

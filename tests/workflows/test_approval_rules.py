@@ -141,4 +141,8 @@ class TestTie:
 
         assert approval_rules.refusal(standing, decision, moment) == "expired"
         assert approval_rules.refusal(standing, decision, moment - timedelta(microseconds=1)) is None
-        assert approval_rules.expire(approval_rules.decide(standing, decision, moment), moment).outcome.state == "expired"
+        late = approval_rules.decide(standing, decision, moment)
+        assert late == standing
+        outcome = approval_rules.expire(late, moment).outcome
+        assert outcome is not None
+        assert outcome.state == "expired"

@@ -8,6 +8,7 @@ from core.errors import AlreadyDecided, DigestMismatch, Expired, NotAllowed, Not
 from core.permissions import Role
 from core.tables.consent import Approval, Decision
 from core.tables.records import AuditRow
+from core.tables.work import Turn
 from core.values import ApprovalState, CallState, TurnState
 from tests.workflows.script import call
 from tests.workflows.stage import Stage, open_stage
@@ -33,24 +34,14 @@ class TestApproval:
         row = await stage.get(Approval, approval.id)
         assert (row.state, row.decided_by) == (ApprovalState.APPROVED, stage.ana.user_id)
         assert row.consumed_at is not None
-        kinds = [one.kind for one in await stage.all(AuditRow)]
-        assert kinds == [
-            "approval.requested",
-            "decision.received",
+        assert sorted([one.kind for one in await stage.all(AuditRow)]) == [
             "approval.approved",
-            "decision.accepted",
-            "call.started",
+            "approval.requested",
             "call.executed",
-        ] or sorted(kinds) == sorted(
-            [
-                "approval.requested",
-                "decision.received",
-                "approval.approved",
-                "decision.accepted",
-                "call.started",
-                "call.executed",
-            ]
-        )
+            "call.started",
+            "decision.accepted",
+            "decision.received",
+        ]
 
     async def test_rejected_does_not_run_and_the_model_is_told_why(self, stage: Stage):
         sent = await stage.send("go", [call("send")], ["All right, not sent."])
@@ -79,7 +70,8 @@ class TestApproval:
             await stage.decide(approval)
 
     async def test_two_requests_of_one_round_are_decided_apart(self, stage: Stage):
-        sent = await stage.send("go", [call("send", "a", "c1"), call("send", "b", "c2"), call("read", "c", "c3")], ["ok"])
+        calls = [call("send", "a", "c1"), call("send", "b", "c2"), call("read", "c", "c3")]
+        sent = await stage.send("go", calls, ["ok"])
         first, second = await stage.pending(2)
 
         await stage.decide(first, "reject")
@@ -97,9 +89,12 @@ class TestApproval:
 
 class TestExpiry:
     async def test_refuses_by_itself(self, idle_stage: Stage, tmp_path):
-        async with open_stage(
-            tmp_path, idle_stage.database, idle_stage.client, idle_stage.ring, approval_expiry_seconds=1
-        ) as stage, stage.working():
+        async with (
+            open_stage(
+                tmp_path, idle_stage.database, idle_stage.client, idle_stage.ring, approval_expiry_seconds=1
+            ) as stage,
+            stage.working(),
+        ):
             sent = await stage.send("go", [call("send")], ["Nobody answered."])
 
             turn = await stage.ended(sent.turn_id)
@@ -165,8 +160,6 @@ class TestParked:
         await stage.until_sent(1)
 
         async def wants() -> bool:
-            from core.tables.work import Turn
-
             return (await stage.get(Turn, parked.turn_id)).wants_lease
 
         await eventually(wants)
@@ -174,7 +167,8 @@ class TestParked:
         for one in (running, parked, queued):
             assert (await stage.ended(one.turn_id)).state == TurnState.FINISHED
 
-        order = [row.body["turn"]["id"] for row in await stage.events(stage.conversation_id) if row.type == "turn.finished"]
+        events = await stage.events(stage.conversation_id)
+        order = [row.body["turn"]["id"] for row in events if row.type == "turn.finished"]
         assert order == [running.turn_id, parked.turn_id, queued.turn_id]
 
     async def test_two_parked_turns_resume_each(self, stage: Stage):
