@@ -82,7 +82,7 @@ async def _delete_a_task(survivor: Survivor, conversation_id: str) -> tuple[str,
     approval = await survivor.does(ASKED, person.asked)
     answer = await survivor.does(DECIDING, lambda: person.decide(approval, decision_id="yes-1"))
     assert answer.status_code in {200, 202}, answer.text
-    assert await send() == turn_id
+    assert await survivor.does(ENDING, send) == turn_id
     began = time.monotonic()
     turn = await survivor.does(ENDING, lambda: person.ended(turn_id))
     assert turn["state"] == "finished", turn
