@@ -38,7 +38,7 @@ FONTS = """<?xml version="1.0"?>
 <fontconfig>
   <dir prefix="relative">fonts</dir>
   <dir>/usr/share/fonts</dir>
-  <cachedir prefix="relative">cache</cachedir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
 </fontconfig>
 """
 
@@ -104,7 +104,7 @@ def link_node(folder: Path) -> Path:
 
 def _ready() -> Path:
     """Return the mark that this version of the lock was installed completely."""
-    digest = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()
+    digest = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes() + FONTS.encode()).hexdigest()
     return HOME / f"ready-{digest[:16]}"
 
 
