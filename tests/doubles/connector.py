@@ -54,6 +54,7 @@ class LedgerConnector:
         self.sent: list[tuple[str, dict[str, Any], str]] = []
         self.kept: dict[str, dict[str, Any]] = {}
         self.failures: list[Exception] = []
+        self.answer: dict[str, Any] | None = None
         self.entered = asyncio.Event()
         self.hold: asyncio.Event | None = None
 
@@ -73,7 +74,7 @@ class LedgerConnector:
         if self.failures:
             raise self.failures.pop(0)
         self.kept[context.idempotency_key] = arguments
-        return {"noted": arguments["text"]}
+        return self.answer or {"noted": arguments["text"]}
 
     @property
     def actions(self) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -179,7 +180,7 @@ class Stage(World):
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, database: Database, client: Client, ring: KeyRing, **given: int
+    folder: Path, database: Database, client: Client, ring: KeyRing, **given: Any
 ) -> AsyncIterator[Stage]:
     """Set the stage; workers run only inside `stage.working()`."""
     settings = Settings(data_dir=folder, **given)

@@ -28,11 +28,11 @@ class TestActivities:
         parts = build_parts(
             settings,
             sqlite_database,
-            None,
+            None,  # type: ignore[arg-type]
             LocalRooms(),
             ring,
             Registry.load([]),
-            ScriptedModel(),  # type: ignore[arg-type]
+            ScriptedModel(),
         )
         bodies = {}
         for part in (parts.thinker, parts.actor, parts.asker, parts.steps):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from core.permissions import Door
 from core.values import CallState, TurnState
 from tests.workflows.script import call
 from tests.workflows.stage import Stage
@@ -172,8 +173,8 @@ class TestFailure:
         await stage.ended(sent.turn_id)
         stage.model.lines["go"] = [[], ["It was added before."]]
 
-        retry = await stage.intake.retry_turn(stage.ana, "rest", sent.turn_id, "again")
-        same = await stage.intake.retry_turn(stage.ana, "rest", sent.turn_id, "again")
+        retry = await stage.intake.retry_turn(stage.ana, Door.REST, sent.turn_id, "again")
+        same = await stage.intake.retry_turn(stage.ana, Door.REST, sent.turn_id, "again")
         turn = await stage.ended(retry.turn_id)
 
         assert (turn.state, turn.retry_of) == (TurnState.FINISHED, sent.turn_id)

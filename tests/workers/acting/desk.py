@@ -34,6 +34,12 @@ class Asked:
     turn: Turn
     outcome: ApprovalOutcome | None = None
 
+    @property
+    def consent(self) -> ApprovalOutcome:
+        """The outcome of a call that was approved."""
+        assert self.outcome is not None
+        return self.outcome
+
 
 class Desk:
     """One owner who asks, another who approves."""

@@ -1,17 +1,19 @@
 """What becomes of a call that was sent, or was about to be when the worker died."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from connectors.base import NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from connectors.base import CallContext, NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from core.store import calls
 from core.store.work import change
 from core.tables.work import Intent, ToolCall
 from core.values import CallState
 from tests.workers.acting.desk import Asked, Desk
 from workers.acting.act import MAX_ATTEMPTS
+from workers.calling import context_of
 
 
 async def intend(desk: Desk, asked: Asked) -> None:
@@ -116,7 +118,7 @@ class TestFailure:
             await desk.act(asked)
         acted = await desk.act(asked, attempt=MAX_ATTEMPTS)
 
-        assert caught.value.next_retry_delay.total_seconds() == 3
+        assert caught.value.next_retry_delay == timedelta(seconds=3)
         assert acted.state == CallState.FAILED
 
     async def test_that_passes_is_not_tried_again_for_at_most_once(self, desk: Desk):
@@ -161,7 +163,7 @@ class TestFailure:
 class TestResult:
     async def test_that_no_store_keeps_is_cleaned(self, desk: Desk):
         asked = await desk.call("read")
-        desk.notes.execute = _odd  # type: ignore[method-assign]
+        desk.notes.answer = {"text": "a\x00b\ud800", "number": float("nan")}
 
         acted = await desk.act(asked)
 
@@ -171,7 +173,7 @@ class TestResult:
 
     async def test_that_is_huge_is_cut_and_says_so(self, desk: Desk):
         asked = await desk.call("read")
-        desk.notes.execute = _huge  # type: ignore[method-assign]
+        desk.notes.answer = {"text": "x" * 1_000_000}
 
         await desk.act(asked)
 
@@ -180,15 +182,5 @@ class TestResult:
         assert result["cut"] is True
 
 
-async def _odd(*_: object) -> dict:
-    return {"text": "a\x00b\ud800", "number": float("nan")}
-
-
-async def _huge(*_: object) -> dict:
-    return {"text": "x" * 1_000_000}
-
-
-def _context(asked: Asked):
-    from workers.calling import context_of
-
+def _context(asked: Asked) -> CallContext:
     return context_of(asked.call, seconds=1)

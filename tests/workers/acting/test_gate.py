@@ -47,7 +47,7 @@ class TestOpen:
 
         assert acted.state == CallState.DONE
         assert desk.notes.sent == [("send", {"text": "hi"}, asked.call.id)]
-        approval = await desk.world.get(Approval, asked.outcome.approval_id)
+        approval = await desk.world.get(Approval, asked.consent.approval_id)
         assert approval.consumed_at is not None
 
     async def test_a_second_time_gives_what_stands(self, desk: Desk):
@@ -78,7 +78,7 @@ class TestShut:
     async def test_when_the_outcome_is_a_refusal(self, desk: Desk, state: ApprovalState):
         asked = await desk.approved()
 
-        outcome = asked.outcome.model_copy(update={"state": state})
+        outcome = asked.consent.model_copy(update={"state": state})
         await is_shut(desk, replace(asked, outcome=outcome), "nobody approved it")
 
     async def test_when_the_arguments_were_changed_after_the_approval(self, desk: Desk):
@@ -90,7 +90,7 @@ class TestShut:
     async def test_when_the_row_was_changed_together_with_its_digest(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(ToolCall, asked.call.id, arguments={"text": "something else"})
-        await desk.world.alter(Approval, asked.outcome.approval_id, digest="0" * 64, arguments={"text": "x"})
+        await desk.world.alter(Approval, asked.consent.approval_id, digest="0" * 64, arguments={"text": "x"})
 
         await is_shut(desk, asked, "not what was approved")
 
@@ -109,19 +109,19 @@ class TestShut:
     async def test_when_another_calls_consent_is_put_in_its_row(self, desk: Desk):
         given = await desk.approved("send", "same")
         other = await desk.call("send", "same", turn=given.turn, place=1)
-        await desk.world.alter(Approval, given.outcome.approval_id, tool_call_id=other.call.id)
+        await desk.world.alter(Approval, given.consent.approval_id, tool_call_id=other.call.id)
 
         await is_shut(desk, replace(other, outcome=given.outcome), "not what was approved")
 
     async def test_when_the_consent_was_used_before(self, desk: Desk):
         asked = await desk.approved()
-        await desk.world.alter(Approval, asked.outcome.approval_id, consumed_at=now())
+        await desk.world.alter(Approval, asked.consent.approval_id, consumed_at=now())
 
         await is_shut(desk, asked, "used before")
 
     async def test_when_the_row_says_that_it_was_not_approved(self, desk: Desk):
         asked = await desk.approved()
-        await desk.world.alter(Approval, asked.outcome.approval_id, state=ApprovalState.WITHDRAWN)
+        await desk.world.alter(Approval, asked.consent.approval_id, state=ApprovalState.WITHDRAWN)
 
         await is_shut(desk, asked, "used before")
 
@@ -146,7 +146,7 @@ class TestShut:
     async def test_when_nobody_is_behind_the_approval(self, desk: Desk):
         asked = await desk.approved()
 
-        outcome = asked.outcome.model_copy(update={"user_id": None})
+        outcome = asked.consent.model_copy(update={"user_id": None})
         await is_shut(desk, replace(asked, outcome=outcome), "may no longer do so")
 
     @pytest.mark.parametrize("name", ["add", "send"])

@@ -1,0 +1,141 @@
+"""The audit chain: whatever is changed in it is found, and where."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import delete, update
+
+from core.audit import FIRST, Verdict
+from core.keys import KeyRing
+from core.store import audit as store
+from core.store.audit import AuditTrail
+from core.store.work import change
+from core.tables.records import AuditHead, AuditRow
+from tests.world import World
+
+ROWS = 7
+
+
+@pytest.fixture
+async def workspace_id(world: World, audit: AuditTrail) -> str:
+    """A chain of seven rows."""
+    workspace_id = await world.workspace()
+    for number in range(ROWS):
+        async with change(world.database, world.rooms) as work:
+            await audit.record(work, workspace_id, "ana", "test.kind", f"subject {number}", number=number)
+    return workspace_id
+
+
+async def tamper(world: World, *statements: object) -> None:
+    async with world.database.writing() as session:
+        for one in statements:
+            await session.execute(one)  # type: ignore[call-overload]
+
+
+async def verify(world: World, audit: AuditTrail, workspace_id: str) -> Verdict:
+    async with world.database.reading() as session:
+        return await audit.verify(session, workspace_id)
+
+
+def row(workspace_id: str, number: int):
+    return (AuditRow.workspace_id == workspace_id) & (AuditRow.number == number)
+
+
+class TestChain:
+    async def test_is_intact_as_written(self, world: World, audit: AuditTrail, workspace_id: str):
+        assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
+
+    async def test_is_intact_when_empty(self, world: World, audit: AuditTrail):
+        assert await verify(world, audit, await world.workspace()) == Verdict(rows=0, intact=True)
+
+    @pytest.mark.parametrize(
+        "values", [{"actor": "eve"}, {"kind": "other"}, {"subject": "x"}, {"body": {"number": 4}}, {"mac": FIRST}]
+    )
+    async def test_shows_a_changed_row(self, world: World, audit: AuditTrail, workspace_id: str, values: dict):
+        await tamper(world, update(AuditRow).where(row(workspace_id, 3)).values(**values))
+
+        verdict = await verify(world, audit, workspace_id)
+
+        assert (verdict.intact, verdict.broken_at) == (False, 3)
+
+    @pytest.mark.parametrize("number", [1, 4, ROWS])
+    async def test_shows_a_missing_row(self, world: World, audit: AuditTrail, workspace_id: str, number: int):
+        await tamper(world, delete(AuditRow).where(row(workspace_id, number)))
+
+        verdict = await verify(world, audit, workspace_id)
+
+        assert (verdict.intact, verdict.broken_at) == (False, number)
+
+    async def test_shows_a_gap_that_was_closed(self, world: World, audit: AuditTrail, workspace_id: str):
+        await tamper(
+            world,
+            delete(AuditRow).where(row(workspace_id, 4)),
+            *(update(AuditRow).where(row(workspace_id, one)).values(number=one - 1) for one in range(5, ROWS + 1)),
+        )
+
+        verdict = await verify(world, audit, workspace_id)
+
+        assert (verdict.intact, verdict.broken_at) == (False, 4)
+
+    async def test_shows_swapped_rows(self, world: World, audit: AuditTrail, workspace_id: str):
+        await tamper(
+            world,
+            update(AuditRow).where(row(workspace_id, 3)).values(number=100),
+            update(AuditRow).where(row(workspace_id, 4)).values(number=3),
+            update(AuditRow).where(row(workspace_id, 100)).values(number=4),
+        )
+
+        verdict = await verify(world, audit, workspace_id)
+
+        assert (verdict.intact, verdict.broken_at) == (False, 3)
+
+    async def test_shows_a_cut_off_end(self, world: World, audit: AuditTrail, workspace_id: str):
+        await tamper(world, delete(AuditRow).where(AuditRow.workspace_id == workspace_id, AuditRow.number > 5))
+
+        verdict = await verify(world, audit, workspace_id)
+
+        assert (verdict.intact, verdict.broken_at) == (False, 6)
+
+    async def test_shows_a_chain_that_was_wiped(self, world: World, audit: AuditTrail, workspace_id: str):
+        await tamper(world, delete(AuditRow).where(AuditRow.workspace_id == workspace_id))
+
+        assert not (await verify(world, audit, workspace_id)).intact
+
+    async def test_shows_rows_written_with_another_key(self, world: World, audit: AuditTrail, workspace_id: str):
+        other = AuditTrail(KeyRing({"test": b"x" * 32}))
+        async with change(world.database, world.rooms) as work:
+            await other.record(work, workspace_id, "eve", "test.kind", "forged")
+
+        verdict = await verify(world, audit, workspace_id)
+
+        assert (verdict.intact, verdict.broken_at) == (False, ROWS + 1)
+
+    async def test_of_another_workspace_is_its_own(self, world: World, audit: AuditTrail, workspace_id: str):
+        other = await world.workspace()
+        await tamper(world, update(AuditRow).where(row(workspace_id, 3)).values(actor="eve"))
+
+        assert (await verify(world, audit, other)).intact
+        async with world.database.reading() as session:
+            assert await store.page(session, other, limit=5, before=None) == ([], None, 0)
+
+
+class TestRecord:
+    async def test_by_twenty_at_once_is_one_chain_from_its_first_row(self, world: World, audit: AuditTrail):
+        workspace_id = await world.workspace()
+
+        async def record(number: int) -> None:
+            async with change(world.database, world.rooms) as work:
+                await audit.record(work, workspace_id, "ana", "test.kind", f"{number}")
+
+        await asyncio.gather(*(record(number) for number in range(20)))
+
+        assert await verify(world, audit, workspace_id) == Verdict(rows=20, intact=True)
+        assert (await world.get(AuditHead, workspace_id)).number == 20
+
+    async def test_of_a_change_that_fails_leaves_no_trace(self, world: World, audit: AuditTrail, workspace_id: str):
+        with pytest.raises(RuntimeError):  # noqa: PT012 - the change fails at its end
+            async with change(world.database, world.rooms) as work:
+                await audit.record(work, workspace_id, "ana", "test.kind", "undone")
+                raise RuntimeError
+
+        assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
