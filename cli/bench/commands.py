@@ -8,7 +8,7 @@ import typer
 Only = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME", help="Only this: turn, consent, socket, conversation, load, recovery.", show_default="all"
+        metavar="NAME", help="Only this: turn, consent, socket, conversation, recovery, load.", show_default="all"
     ),
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows there too.")]

@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 
+from cli.bench.person import Person, signed_in
 from cli.bench.rows import Fact, Result, row
 from cli.bench.stage import Stage
 
@@ -14,11 +15,16 @@ _DRAIN_SECONDS = 30.0
 
 async def measure(stage: Stage) -> Result:
     """Measure the acknowledgement, from when a message was due to be sent; and how many turns were answered."""
+    async with signed_in(stage.product, stage.person.token) as person:
+        return await _measure(stage, person)
+
+
+async def _measure(stage: Stage, person: Person) -> Result:
     talks = min(_TALKS, round(RATE * stage.sizes.load_seconds))
-    conversations = [await stage.person.conversation() for _ in range(talks)]
+    conversations = [await person.conversation() for _ in range(talks)]
     before, count = stage.model.asked, round(RATE * stage.sizes.load_seconds)
     began = time.perf_counter()
-    sending = [asyncio.create_task(_send(stage, began + n / RATE, conversations[n % talks])) for n in range(count)]
+    sending = [asyncio.create_task(_send(person, began + n / RATE, conversations[n % talks])) for n in range(count)]
     times = await asyncio.gather(*sending)
     sent_for = time.perf_counter() - began
     answered = stage.model.asked - before
@@ -38,8 +44,8 @@ async def measure(stage: Stage) -> Result:
     )
 
 
-async def _send(stage: Stage, due: float, conversation_id: str) -> float:
+async def _send(person: Person, due: float, conversation_id: str) -> float:
     """Send at the due time; seconds from then to the acknowledgement, a late start included."""
     await asyncio.sleep(due - time.perf_counter())
-    await stage.person.say(conversation_id, "How long does this take?")
+    await person.say(conversation_id, "How long does this take?")
     return time.perf_counter() - due

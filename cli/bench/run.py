@@ -17,14 +17,14 @@ from core.errors import AssentError, Invalid, Unavailable
 _LIMIT = 120.0
 _WIDTH = 140
 Measure = Callable[[Stage], Awaitable[Result]]
-# Kills come last: nothing of the first start is left after them.
+# The load comes last: what it leaves unanswered would be in everybody's way.
 MEASURES: Mapping[str, Measure] = {
     "turn": turns.measure,
     "consent": consent.measure,
     "socket": events.measure_events,
     "conversation": events.measure_conversations,
-    "load": load.measure,
     "recovery": recovery.measure,
+    "load": load.measure,
 }
 
 

@@ -86,7 +86,7 @@ class Doubles:
             turn = await session.get_one(Turn, step.turn_id)
         answer = Answer(
             turn_id=step.turn_id, number=step.round, attempt=turn.attempt, lease_epoch=step.lease_epoch, text="Done.",
-            said="Done.", model="double", input_tokens=7, output_tokens=2, started_at=now(),
+            said="Done.", was_kept=True, model="double", input_tokens=7, output_tokens=2, started_at=now(),
         )  # fmt: skip
         if step.round:
             async with change(self.stage.database, self.stage.rooms) as work:
