@@ -29,13 +29,14 @@ class Bound(Value):
 
 def digest_of(bound: Bound) -> str:
     """Give the SHA-256, in hex, of the canonical JSON of what is bound; raises ValueError on what JSON cannot carry."""
-    return hashlib.sha256(canonical(bound.model_dump(mode="json"))).hexdigest()
+    # pydantic writes NaN as null: the arguments go as they are, so that another value is never the same digest.
+    return hashlib.sha256(canonical({**bound.model_dump(mode="json"), "arguments": bound.arguments})).hexdigest()
 
 
 def canonical(value: Any) -> bytes:
     """Give the canonical JSON (RFC 8785); raises ValueError for NaN, lone surrogates and integers above 2^53."""
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         message = "the arguments have a value that JSON cannot carry exactly (write large integers as text)"
         raise ValueError(message) from error
