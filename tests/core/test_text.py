@@ -1,0 +1,85 @@
+"""Text from anyone: what no store keeps is refused or cleaned, what hides is shown."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from core.text import MAX_DEPTH, SafeStr, SpokenStr, check_json, check_text, clean_text, reveal
+
+any_text = st.text(st.characters(exclude_categories=[]))
+
+
+class TestSafe:
+    @pytest.mark.parametrize("bad", ["\x00", "a\x00b", "\ud800", "\udfff", "x\ud83d"])
+    def test_refuses_nul_and_lone_surrogates(self, bad: str):
+        with pytest.raises(ValidationError):
+            TypeAdapter(SafeStr).validate_python(bad)
+
+    @given(any_text)
+    def test_passes_exactly_what_utf_8_and_a_store_keep(self, text: str):
+        keeps = "\x00" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
+        try:
+            assert check_text(text) == text
+        except ValueError:
+            assert not keeps
+        else:
+            assert keeps
+
+    @pytest.mark.parametrize("blank", ["", " ", "\n\t", chr(0x2003)])
+    def test_spoken_text_has_something_to_see(self, blank: str):
+        with pytest.raises(ValidationError):
+            TypeAdapter(SpokenStr).validate_python(blank)
+
+
+class TestClean:
+    @given(any_text)
+    def test_makes_any_text_safe_and_leaves_safe_text_alone(self, text: str):
+        cleaned = clean_text(text)
+
+        assert check_text(cleaned) == cleaned
+        try:
+            check_text(text)
+        except ValueError:
+            assert "\ufffd" in cleaned or cleaned != text
+        else:
+            assert cleaned == text
+
+
+class TestJson:
+    def test_refuses_what_is_too_deep_without_falling_over(self):
+        deep = json.loads("[" * 900 + "]" * 900)
+
+        with pytest.raises(ValueError, match="deeper"):
+            check_json(deep)
+
+    def test_passes_what_is_just_deep_enough(self):
+        value: list = []
+        for _ in range(MAX_DEPTH):
+            value = [value]
+
+        assert check_json(value) == value
+
+    @pytest.mark.parametrize("bad", [{"a": ["\x00"]}, {"\ud800": 1}, ["\ud800"]])
+    def test_looks_into_keys_and_values(self, bad: object):
+        with pytest.raises(ValueError, match="must not contain"):
+            check_json(bad)
+
+
+class TestReveal:
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("abc", "abc"),
+            ("a\n\tb", "a\n\tb"),
+            ("evil\u202etxt.exe", "evil[U+202E]txt.exe"),
+            ("zero\u200bwidth", "zero[U+200B]width"),
+            ("\x1b[31m", "[U+001B][31m"),
+            ("\U000e0041", "[U+E0041]"),
+            ("é 日本 🎉", "é 日本 🎉"),
+        ],
+    )
+    def test_writes_out_what_hides(self, text: str, shown: str):
+        assert reveal(text) == shown
