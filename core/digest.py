@@ -30,7 +30,8 @@ class Bound(Value):
 def digest_of(bound: Bound) -> str:
     """Give the SHA-256, in hex, of the canonical JSON of what is bound; raises ValueError on what JSON cannot carry."""
     # pydantic writes NaN as null: the arguments go as they are, so that another value is never the same digest.
-    return hashlib.sha256(canonical({**bound.model_dump(mode="json"), "arguments": bound.arguments})).hexdigest()
+    members = bound.model_dump(mode="json", exclude={"arguments"})
+    return hashlib.sha256(canonical({**members, "arguments": bound.arguments})).hexdigest()
 
 
 def canonical(value: Any) -> bytes:
