@@ -12,11 +12,17 @@ from workers.llm.port import AssistantSaid, CallAsked, ChatEntry, ToolAnswered, 
 def entries_of(talk: Talk) -> tuple[ChatEntry, ...]:
     """Give the talk in its order. A turn that was retried shows what it really did, not what it said in the end."""
     retried = {record.turn.retry_of for record in talk.turns}
-    return tuple(entry for record in talk.turns for entry in _entries(record, retried=record.turn.id in retried))
+    before = [None, *(record.turn.id for record in talk.turns)]
+    return tuple(
+        entry
+        for previous, record in zip(before, talk.turns, strict=False)
+        for entry in _entries(record, previous, retried=record.turn.id in retried)
+    )
 
 
-def _entries(record: TurnRecord, *, retried: bool) -> Iterator[ChatEntry]:
-    if record.turn.retry_of is None:
+def _entries(record: TurnRecord, previous: str | None, *, retried: bool) -> Iterator[ChatEntry]:
+    """Give one turn. A retry asks its question again, unless it stands right after the turn that it retries."""
+    if record.turn.retry_of is None or record.turn.retry_of != previous:
         yield UserSaid(text=record.message.text)
     for row in record.rounds:
         calls = [call for call in record.calls if call.round == row.number and (not retried or _was_sent(call))]
