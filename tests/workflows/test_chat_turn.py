@@ -9,7 +9,7 @@ from core.values import CallState, TurnState
 from tests.workflows.script import call
 from tests.workflows.stage import Stage
 from workers.llm.errors import ModelRequestRejected, ModelUnavailable
-from workers.llm.port import CallAsked, ToolAnswered
+from workers.llm.port import CallAsked, ToolAnswered, UserSaid
 from workflows.handles import turn_workflow_id
 
 pytestmark = pytest.mark.server
@@ -167,6 +167,16 @@ class TestFailure:
         assert turn.error_detail == ModelRequestRejected.sentence
         assert await stage.terminal_events(turn.id) == ["turn.failed"]
         assert await stage.holder() is None
+
+    async def test_retried_after_other_talk_asks_its_question_again(self, stage: Stage):
+        sent = await stage.send("first", [ModelRequestRejected()])
+        await stage.ended(sent.turn_id)
+        await stage.ended((await stage.send("second")).turn_id)
+
+        retry = await stage.intake.retry_turn(stage.ana, Door.REST, sent.turn_id, "again")
+        await stage.ended(retry.turn_id)
+
+        assert [one.text for one in stage.model.requests[-1].entries if isinstance(one, UserSaid)][-1] == "first"
 
     async def test_can_be_retried_and_the_executed_call_is_told_as_done(self, stage: Stage):
         sent = await stage.send("go", [call("add", "milk")], [ModelRequestRejected()])

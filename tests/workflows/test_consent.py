@@ -249,3 +249,19 @@ class TestDecision:
         assert "decided before" in lost[0].detail
         (audit,) = [one for one in await stage.all(AuditRow) if one.kind in {"approval.approved", "approval.rejected"}]
         assert len(stage.notes.sent) == (audit.kind == "approval.approved")
+
+    async def test_many_at_once_are_one_accepted_and_the_others_refused(self, stage: Stage):
+        sent = await stage.send("go", [call("drop")], ["ok"])
+        (approval,) = await stage.pending()
+        verdicts = ["approve", "reject"] * 12
+
+        answers = await asyncio.gather(*(stage.decide(approval, one) for one in verdicts), return_exceptions=True)
+        await stage.ended(sent.turn_id)
+
+        (won,) = [number for number, one in enumerate(answers) if not isinstance(one, AlreadyDecided)]
+        decided = await stage.get(Approval, approval.id)
+        assert decided.state == {"approve": "approved", "reject": "rejected"}[verdicts[won]]
+        (accepted,) = [one for one in await stage.all(Decision) if one.state == "accepted"]
+        assert accepted.id == decided.decision_id
+        assert len(stage.notes.sent) == (verdicts[won] == "approve")
+        assert all("decided before" in one.detail for one in answers if isinstance(one, AlreadyDecided))
