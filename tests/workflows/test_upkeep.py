@@ -9,7 +9,7 @@ from core.store import decisions, outbox, submissions, upkeep
 from core.store.work import change
 from core.tables.consent import Decision
 from core.tables.work import Outbox
-from core.values import TurnState
+from core.values import DecisionVerdict, TurnState
 from tests.workflows.script import call
 from tests.workflows.stage import Stage
 from tests.world import eventually
@@ -39,7 +39,7 @@ class TestRelay:
             door=Door.REST,
             approval_id=approval.id,
             update_id="left",
-            verdict="approve",
+            verdict=DecisionVerdict.APPROVE,
             digest=approval.digest,
             comment=None,
         )
