@@ -80,8 +80,8 @@ def build_workers(
     """Make one Temporal worker for each queue. Tests pass a sandboxed `runner`."""
     steps = parts.steps
     activities: dict[str, Sequence[Callable[..., Any]]] = {
-        policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn, parts.asker.close_approval],
-        policies.STEPS_QUEUE: [parts.asker.open_approval],
+        policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],
+        policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval],
         policies.MODELS_QUEUE: [parts.thinker.think],
         policies.ACTIONS_QUEUE: [parts.actor.act],
     }

@@ -16,6 +16,7 @@ class Approval:
     def __init__(self, request: ApprovalInput) -> None:
         """Begin undecided."""
         self._standing = approval_rules.Standing(request)
+        self._closed = False
 
     @workflow.run
     async def run(self, request: ApprovalInput) -> ApprovalOutcome:
@@ -48,23 +49,33 @@ class Approval:
         return self._standing.outcome
 
     async def _close(self, outcome: ApprovalOutcome) -> None:
-        await workflow.execute_local_activity(
+        """Write it down. Not as a local step: that would be written before Temporal has kept what made the outcome.
+
+        A worker lost then, or an update that came to another attempt first, would leave SQL and turn at odds for ever.
+        """
+        await workflow.execute_activity(
             activities.close_approval,
             outcome,
+            task_queue=policies.sibling_queue(policies.STEPS_QUEUE),
             start_to_close_timeout=policies.STEP_TIMEOUT,
             retry_policy=policies.STEP_RETRY,
         )
+        self._closed = True
 
     @workflow.update
-    def decide(self, decision: DecisionMade) -> ApprovalOutcome:
-        """Take a decision; answers with the outcome it made."""
+    async def decide(self, decision: DecisionMade) -> ApprovalOutcome:
+        """Take a decision; answers, once it is written down, with the outcome it made. Later ones are refused then."""
+        code = approval_rules.refusal(self._standing, decision, workflow.now())
         self._standing = approval_rules.decide(self._standing, decision, workflow.now())
+        await workflow.wait_condition(lambda: self._closed)
+        if code is not None:
+            raise ApplicationError(code, type=code, non_retryable=True)
         return self._decided()
 
     @decide.validator
     def _check_decision(self, decision: DecisionMade) -> None:
         code = approval_rules.refusal(self._standing, decision, workflow.now())
-        if code is not None:
+        if code is not None and (self._standing.is_open or self._closed):
             raise ApplicationError(code, type=code, non_retryable=True)
 
     @workflow.update

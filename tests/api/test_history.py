@@ -128,10 +128,10 @@ async def worker(stage, client) -> AsyncIterator[str]:
     doubles = Doubles(stage)
     asker = Asker(stage.database, stage.rooms, AuditTrail(load_ring(stage.settings.data_dir)))
     steps = Steps(stage.database, stage.rooms)
-    local: list[Callable[..., Any]] = [steps.park_turn, steps.resume_turn, steps.end_turn, asker.close_approval]
+    local: list[Callable[..., Any]] = [steps.park_turn, steps.resume_turn, steps.end_turn]
     async with (
         Worker(client, task_queue=f"{prefix}turns", workflows=[ChatTurn, Approval], activities=local),
-        Worker(client, task_queue=f"{prefix}steps", activities=[asker.open_approval]),
+        Worker(client, task_queue=f"{prefix}steps", activities=[asker.open_approval, asker.close_approval]),
         Worker(client, task_queue=f"{prefix}models", activities=[doubles.think]),
         Worker(client, task_queue=f"{prefix}actions", activities=[doubles.act]),
     ):
