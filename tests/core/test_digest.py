@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.digest import Bound, canonical, digest_of
@@ -69,6 +69,7 @@ class TestDigest:
 
         assert digest_of(BOUND.model_copy(update={"arguments": turned})) == digest_of(BOUND)
 
+    @settings(max_examples=40)
     @given(
         first=st.dictionaries(st.text(max_size=4), json_values),
         second=st.dictionaries(st.text(max_size=4), json_values),

@@ -344,7 +344,7 @@ class TestTurns:
             Machine.template, Machine.runner = sqlite_template, runner
             case = Machine.TestCase
             case.settings = settings(
-                max_examples=20,
+                max_examples=12,
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -19,7 +19,7 @@ from workers.calling import context_of
 async def intend(desk: Desk, asked: Asked) -> None:
     """As a worker that died after its intent."""
     async with change(desk.world.database, desk.world.rooms) as work:
-        call = await calls.lock(work.session, asked.call.id)
+        _, call = await calls.lock(work.session, asked.call.id)
         await calls.begin(work, call, asked.outcome.approval_id if asked.outcome else None, call.id)
 
 
