@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.talk.choices import Comment, Json, Limit, Which, Yes, with_server
+from cli.talk.choices import Comment, Json, Limit, Which, Yes, an_id, with_server
 
-Approval = Annotated[str, typer.Argument(metavar="ID", help="An approval's id.")]
+Approval = Annotated[str, typer.Argument(metavar="ID", callback=an_id, help="An approval's id.")]
 State = Annotated[Which, typer.Option(help="Which of them.")]
 
 

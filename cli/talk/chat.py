@@ -55,6 +55,7 @@ class Chat:
         self._replies: dict[str, MessageView | None] = {}
         self._unanswered = 0
         self._is_stopping = False
+        self._is_refused = False
         self._code: int | None = None
 
     async def run(self, text: str | None) -> int:
@@ -133,8 +134,10 @@ class Chat:
                 self._mine.append(turn_id)
             case Refused(error=error, approval=None) if self._is_single:
                 raise error
-            case Refused(error=error, approval=approval):
+            case Refused(error=error, approval=approval, is_message=is_message):
                 self._teller.notice(f"assent: {error.detail}")
+                self._unanswered -= is_message
+                self._is_refused |= is_message
                 if approval is not None:
                     self._pending[approval.id] = approval
             case Kept():
@@ -190,7 +193,7 @@ class Chat:
         open_turns = self._open_turns()
         if not open_turns:
             ended = TurnState(self._turns[self._mine[-1]].state) if self._mine else TurnState.FINISHED
-            self._code = _CODES[ended]
+            self._code = _CODES[ended] or (FAILED if self._is_refused else 0)
         elif not self._waits and all(self._is_parked(one) for one in open_turns):
             self._teller.notice("The answer goes on as soon as somebody has decided.")
             self._code = 0

@@ -1,5 +1,6 @@
 """The options that several commands share, and how each of them begins."""
 
+import re
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,14 @@ class Which(StrEnum):
     PENDING = "pending"
     DECIDED = "decided"
     ALL = "all"
+
+
+def an_id(given: str | None) -> str | None:
+    """Refuse what can be no id, before it becomes part of an address; raises BadParameter."""
+    if given is not None and not re.fullmatch(r"[\w-]{1,100}", given, re.ASCII):
+        message = "This is no id: an id has letters, digits, `_` and `-` only."
+        raise typer.BadParameter(message)
+    return given
 
 
 def with_server(work: Callable[..., Awaitable[int | None]], as_json: bool) -> None:

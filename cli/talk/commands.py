@@ -5,19 +5,21 @@ from typing import Annotated
 import typer
 
 from cli.talk import approval_commands, conversation_commands, people_commands
-from cli.talk.choices import Data, Json, PasswordStdin, with_server
+from cli.talk.choices import Data, Json, PasswordStdin, an_id, with_server
 
 _PANEL = "Talk"
 _EXITS = "Exit codes: 0 fine, 1 an error, 2 wrong usage, 3 not signed in, 4 refused, 5 the server cannot be reached."
 Url = Annotated[str | None, typer.Option(help="The server's address.", show_default="the last one")]
 Email = Annotated[str | None, typer.Option(help="Your e-mail address; asked when not given.")]
 Words = Annotated[str | None, typer.Argument(metavar="TEXT", help="What to say; without it, talk until you leave.")]
-Conversation = Annotated[str | None, typer.Option(metavar="ID", help="Talk in this conversation, not in the latest.")]
+Conversation = Annotated[
+    str | None, typer.Option(metavar="ID", callback=an_id, help="Talk in this conversation, not in the latest.")
+]
 New = Annotated[bool, typer.Option("--new", help="Begin a new conversation.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Stay until others have decided, though nobody is here to be asked.")
 ]
-Turn = Annotated[str, typer.Argument(metavar="TURN", help="A turn's id.")]
+Turn = Annotated[str, typer.Argument(metavar="TURN", callback=an_id, help="A turn's id.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.talk.choices import Json, Limit, with_server
+from cli.talk.choices import Json, Limit, an_id, with_server
 
-Conversation = Annotated[str, typer.Argument(metavar="ID", help="A conversation's id.")]
+Conversation = Annotated[str, typer.Argument(metavar="ID", callback=an_id, help="A conversation's id.")]
 Title = Annotated[str, typer.Argument(help="Its name.")]
 
 

@@ -1,6 +1,7 @@
 """What a person does at the keyboard, as items of the same queue that the server's events go to."""
 
 import asyncio
+import io
 import signal
 import sys
 import threading
@@ -29,6 +30,8 @@ class Interrupted:
 def read_lines(put: Callable[[Typed | Closed], None]) -> None:
     """Read stdin in a thread of its own, which the process need not wait for: a read cannot be taken back."""
     loop = asyncio.get_running_loop()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # bytes that are no text are refused as text, line by line
 
     def pump() -> None:
         with suppress(RuntimeError, ValueError, OSError):  # the loop or stdin was closed meanwhile

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from cli.talk.conversations import change
 from cli.talk.screen import Screen
@@ -44,9 +45,9 @@ async def disable(server: Server, screen: Screen, user: str) -> None:
 async def _find(server: Server, user: str) -> str:
     """Return the id of a person who is named by id or e-mail."""
     if "@" not in user:
-        return user
+        return quote(user, safe="")
     page = await server.get("/users", limit=100)
-    return next((str(one["id"]) for one in page["items"] if one["email"] == user.lower()), user)
+    return next((str(one["id"]) for one in page["items"] if one["email"] == user.lower()), quote(user, safe=""))
 
 
 def _state(user: Mapping[str, Any]) -> str:

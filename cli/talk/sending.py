@@ -25,10 +25,11 @@ class Sent:
 
 @dataclass(frozen=True)
 class Refused:
-    """What was sent had no effect; `approval` when it was a decision on it."""
+    """What was sent had no effect; `approval` when it was a decision on it, `is_message` when it was said."""
 
     error: AssentError
     approval: ApprovalView | None = None
+    is_message: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,12 @@ class Sender:
         body = {"conversation_id": self._conversation_id, "text": text, "client_message_id": f"cli-{uuid.uuid4()}"}
 
         async def work() -> None:
-            accepted = await self._line.call("message.send", body)
-            self._put(Sent(accepted["turn_id"]))
+            try:
+                accepted = await self._line.call("message.send", body)
+            except AssentError as error:
+                self._put(Refused(error, is_message=True))
+            else:
+                self._put(Sent(accepted["turn_id"]))
 
         self._run(work())
 

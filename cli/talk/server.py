@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from cli.talk.credentials import Credentials, CredentialStore
 from cli.talk.ending import ServerError
-from core.errors import NotSignedIn, Unavailable
+from core.errors import Invalid, NotSignedIn, Unavailable
 
 HEADERS = {"X-Assent-Door": "cli"}
 _EARLY = 30.0  # seconds before its end at which an access token is renewed
@@ -95,6 +95,9 @@ async def send(client: httpx.AsyncClient, method: str, path: str, **more: Any) -
     for left in reversed(range(_TRIES if method in _SAFE else 1)):
         try:
             return await client.request(method, path, **more)
+        except (httpx.InvalidURL, UnicodeEncodeError):
+            message = "Something in this is no text that can be sent."
+            raise Invalid(message) from None
         except httpx.TransportError as error:
             if not left:
                 address = str(client.base_url).removesuffix("/api/v1/")
