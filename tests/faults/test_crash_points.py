@@ -71,7 +71,7 @@ class TestKilledAt:
 
 
 async def _delete_a_task(survivor: Survivor, conversation_id: str) -> tuple[str, float]:
-    """Go the whole way from the message to its answer; gives the turn, and the seconds from the last step to the end."""
+    """Go from the message to its answer; gives the turn, and the seconds from the decision to its end."""
     person = survivor.person
 
     async def send() -> str:

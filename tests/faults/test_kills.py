@@ -145,7 +145,10 @@ class TestWorker:
         self, apart: Apart, furnished: Furnished, ledger: Ledger, storyteller: Double
     ):
         await apart.open(**asking(storyteller))
-        async with Person(apart.api.url, furnished.token) as person, Listener(person, furnished.conversation_id) as heard:
+        async with (
+            Person(apart.api.url, furnished.token) as person,
+            Listener(person, furnished.conversation_id) as heard,
+        ):
             said = await person.say(furnished.conversation_id, "tell me a story")
             await until(lambda: _partial(person, said["turn_id"]))
             await apart.workers[0].kill()
@@ -188,8 +191,8 @@ class TestDeadline:
 
         assert (in_time.status_code, in_time.json()["state"]) == (202, "received"), in_time.text
         assert (too_late.status_code, too_late.json()["code"]) == (409, "expired"), too_late.text
-        assert ["expired", "expired"] == [one["state"] for one in approvals]
-        assert ["finished", "finished"] == [one["state"] for one in turns]
+        assert [one["state"] for one in approvals] == ["expired", "expired"]
+        assert [one["state"] for one in turns] == ["finished", "finished"]
         assert ("Buy milk" in listed, "Call Ben" in listed) == (True, True)
         assert ledger.count("tasks WHERE deleted_at IS NOT NULL") == 0
 

@@ -1,6 +1,6 @@
 """A really started product for each story, terminals, and browser windows."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,7 @@ async def browser() -> AsyncIterator[Browser]:
         await opened.close()
 
 
-Window = Callable[..., BrowserContext]
+Window = Callable[..., Awaitable[BrowserContext]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

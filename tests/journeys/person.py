@@ -76,7 +76,9 @@ class Person:
         assert len(found) == 1
         return found[0]
 
-    async def decide(self, approval: dict[str, Any], verdict: str = "approve", decision_id: str = "d-1") -> httpx.Response:
+    async def decide(
+        self, approval: dict[str, Any], verdict: str = "approve", decision_id: str = "d-1"
+    ) -> httpx.Response:
         body = {"verdict": verdict, "digest": approval["digest"], "decision_id": decision_id}
         return await self.http.post(f"/approvals/{approval['id']}/decision", json=body)
 

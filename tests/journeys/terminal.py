@@ -64,7 +64,7 @@ class Typewriter:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
             (*ASSENT, *self._arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=self._variables,
-            start_new_session=True, preexec_fn=lambda: _take_terminal(theirs),
+            start_new_session=True, preexec_fn=lambda: _take_terminal(theirs),  # noqa: PLW1509
         )  # fmt: skip
         os.close(theirs)
         asyncio.get_running_loop().add_reader(self._ours, self._read)

@@ -81,7 +81,7 @@ class TestMember:
         )
         listed = [one["id"] for one in (await owner.get("/conversations"))["items"]]
 
-        assert [404, 404, 404, 404] == answers
+        assert answers == [404, 404, 404, 404]
         assert said.status_code == 404
         assert listed == [mine]
         assert "Water plants" not in await owner.reply(mine, "list my tasks")

@@ -12,7 +12,8 @@ pytestmark = [pytest.mark.journey, pytest.mark.server]
 class TestCommands:
     async def test_the_whole_story_as_a_program_tells_it(self, product: Product, terminal: Terminal):
         added = await terminal.run(
-            *("users", "add", EMAIL, "--role", "owner", "--name", "Ana", "--password-stdin", "--data", str(product.data)),
+            *("users", "add", EMAIL, "--role", "owner", "--name", "Ana", "--password-stdin"),
+            *("--data", str(product.data)),
             typed=f"{PASSWORD}\n",
         )
         assert added.code == 0, added
@@ -37,7 +38,7 @@ class TestCommands:
         assert ("waiting", approval["id"]) == (asked["turn"]["state"], asked["approvals"][0]["id"])
         assert "Buy milk" in shown.out
         assert "DESTRUCTIVE" in shown.out
-        assert ("accepted", "approved") == (decided["state"], decided["approval"]["state"])
+        assert (decided["state"], decided["approval"]["state"]) == ("accepted", "approved")
         assert (again.code, "Ana" in again.err) == (4, True), again
         assert ("Buy milk" in after.out, "Call Ben" in after.out) == (False, True)
         assert "tasks.delete" in history.out
