@@ -31,6 +31,7 @@ from workflows.handles import ACCEPTED, CLOSED, Workflows
 
 _log = structlog.get_logger()
 _MAX_COMMENT = 2000
+STARTS_AT_ONCE = 8
 
 
 class Accepted(Value):
@@ -62,6 +63,7 @@ class Intake:
         self._audit = audit
         self._settings = settings
         self._telling: set[asyncio.Task[None]] = set()
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def submit_message(
         self, who: Principal, door: Door, conversation_id: str, text: str, client_message_id: str
@@ -153,7 +155,8 @@ class Intake:
         return Accepted(message_id=turn.message_id, turn_id=turn.id, state=TurnState(turn.state), duplicate=duplicate)
 
     async def _tell_started(self, turn: Turn) -> None:
-        await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch)
+        async with self._starts:
+            await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch)
 
     async def _tell_stopped(self, turn_id: str, approval_ids: list[str], user_id: str) -> None:
         await self._workflows.stop_turn(turn_id, approval_ids, user_id)

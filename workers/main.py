@@ -34,6 +34,8 @@ from workflows.handles import Workflows
 
 QUEUES = frozenset({policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE})
 DRAIN = timedelta(seconds=4)
+SQL_WIDTH = 4
+"""How many SQL blocks of workers run at once: more gain nothing, and keep people's messages waiting."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ async def run_workers(
     stop: asyncio.Event,
 ) -> None:
     """Run the queues (all when None) and, with the turns, the upkeep; drain and return once `stop` is set."""
+    database = database.behind(SQL_WIDTH)
     registry = Registry.load(native_connectors(database, settings.files_dir))
     model = build_model(settings)
     parts = build_parts(settings, database, client, rooms, ring, registry, model)

@@ -16,6 +16,7 @@ from core.store.visibility import sees_approval
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
 from core.tables.people import Membership, User
+from core.tables.talk import Conversation
 from core.tables.work import ToolCall
 from core.values import ApprovalState, CallState, TurnState
 from core.views import ApprovalView
@@ -131,7 +132,7 @@ async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
         await _tell(work, approval, ApprovalClosed(approval=view))
     refused = _CALL_STATE.get(outcome.state)
     if refused is not None:
-        call = await calls.load(work.session, approval.tool_call_id, lock=True)
+        _, call = await calls.lock(work.session, approval.tool_call_id)
         await calls.settle(work, call, refused, detail=_sentence(approval, view.decided_by_name))
     return approval
 
@@ -185,16 +186,19 @@ async def consume(session: AsyncSession, approval_id: str) -> bool:
 
 
 async def lock(session: AsyncSession, approval_id: str) -> Approval:
-    """Lock an approval's conversation, then the approval; raises NotFound."""
-    found = await session.get(Approval, approval_id)
+    """Lock an approval's conversation, then the approval (as the statement names them); raises NotFound."""
+    statement = (
+        select(Conversation, Approval)
+        .join(Approval, Approval.conversation_id == Conversation.id)
+        .where(Approval.id == approval_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(statement)).one_or_none()
     if found is None:
         message = "There is no such approval."
         raise NotFound(message)
-    await lease.lock_conversation(session, found.conversation_id)
-    statement = (
-        select(Approval).where(Approval.id == approval_id).with_for_update().execution_options(populate_existing=True)
-    )
-    return (await session.execute(statement)).scalar_one()
+    return found[1]
 
 
 async def _view(session: AsyncSession, approval: Approval) -> ApprovalView:

@@ -9,13 +9,13 @@ from core.clock import now
 from core.errors import NotFound
 from core.events import DurableEvent, ToolFailed, ToolFinished, ToolStarted, ToolUnknown
 from core.permissions import Principal
-from core.store import lease, streams
+from core.store import streams
 from core.store.viewing import call_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.talk import Conversation
-from core.tables.work import Intent, ToolCall
+from core.tables.work import Intent, ToolCall, Turn
 from core.values import CallState
 from core.views import ToolCallView
 
@@ -45,23 +45,22 @@ async def _views(session: AsyncSession, who: Principal, which: Any, limit: int) 
     return [call_view(call, approval_id) for call, approval_id in reversed(rows)]
 
 
-async def load(session: AsyncSession, tool_call_id: str, *, lock: bool = False) -> ToolCall:
-    """Read one tool call, for a worker; raises NotFound."""
-    statement = select(ToolCall).where(ToolCall.id == tool_call_id).execution_options(populate_existing=True)
-    if lock:
-        statement = statement.with_for_update()
-    call = (await session.execute(statement)).scalar_one_or_none()
-    if call is None:
+async def lock(session: AsyncSession, tool_call_id: str) -> tuple[Turn, ToolCall]:
+    """Lock a call's conversation, then its turn, then the call (as the statement names them); raises NotFound."""
+    statement = (
+        select(Conversation, Turn, ToolCall)
+        .join(Turn, Turn.conversation_id == Conversation.id)
+        .join(ToolCall, ToolCall.turn_id == Turn.id)
+        .where(ToolCall.id == tool_call_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(statement)).one_or_none()
+    if found is None:
         message = "There is no such tool call."
         raise NotFound(message)
-    return call
-
-
-async def lock(session: AsyncSession, tool_call_id: str) -> ToolCall:
-    """Lock a call's conversation, then the call; raises NotFound."""
-    call = await load(session, tool_call_id)
-    await lease.lock_conversation(session, call.conversation_id)
-    return await load(session, tool_call_id, lock=True)
+    _, turn, call = found
+    return turn, call
 
 
 async def approval_of(session: AsyncSession, tool_call_id: str) -> Approval | None:

@@ -9,6 +9,8 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from core.store.one_hop import connect
+
 _BUSY_MS = 5000
 _READERS = 8
 
@@ -26,6 +28,17 @@ class Database:
         self._writer = writer
         self._scribbler = scribbler
         self._turnstile = asyncio.Lock() if writer.dialect.name == "sqlite" else None
+        self._lane: asyncio.Semaphore | None = None
+
+    def behind(self, width: int) -> "Database":
+        """Give the same database for work that must not crowd out who uses this one: at most `width` uses at once.
+
+        A block of it must not hold another block of it.
+        """
+        other = Database(self._reader, self._writer, self._scribbler)
+        other._turnstile = self._turnstile
+        other._lane = asyncio.Semaphore(width)
+        return other
 
     @property
     def dialect(self) -> str:
@@ -35,22 +48,35 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """Open one writing transaction, committed when the block ends without an error."""
-        async with _turn(self._turnstile), AsyncSession(self._writer, expire_on_commit=False) as session:
+        async with (
+            _turn(self._lane),
+            _turn(self._turnstile),
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+        ):
             async with session.begin():
                 yield session
 
     @asynccontextmanager
     async def scribbling(self) -> AsyncIterator[AsyncSession]:
         """Open a writing transaction for rows that a power cut may take: partial text."""
-        async with _turn(self._turnstile), AsyncSession(self._scribbler, expire_on_commit=False) as session:
+        async with (
+            _turn(self._lane),
+            _turn(self._turnstile),
+            AsyncSession(self._scribbler, expire_on_commit=False) as session,
+        ):
             async with session.begin():
                 yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a session that sees one consistent state and writes nothing."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+        async with _turn(self._lane), AsyncSession(self._reader, expire_on_commit=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        async with _turn(self._lane), _turn(self._turnstile):
+            yield
 
     async def ping(self) -> None:
         """Ask the database for an answer; raises what the driver raises."""
@@ -64,7 +90,7 @@ class Database:
 
 
 @asynccontextmanager
-async def _turn(lock: asyncio.Lock | None) -> AsyncIterator[None]:
+async def _turn(lock: asyncio.Lock | asyncio.Semaphore | None) -> AsyncIterator[None]:
     if lock is None:
         yield
         return
@@ -96,7 +122,10 @@ def _sqlite(url: str) -> Database:
 
 
 def _sqlite_engine(url: str, *, size: int, synchronous: str, begin: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=30)
+    path = make_url(url).database or ""
+    engine = create_async_engine(
+        url, pool_size=size, max_overflow=0, pool_timeout=30, async_creator=lambda: connect(path)
+    )
     pragmas = (
         "journal_mode=WAL",
         f"synchronous={synchronous}",
@@ -108,7 +137,6 @@ def _sqlite_engine(url: str, *, size: int, synchronous: str, begin: str) -> Asyn
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we send BEGIN ourselves, below
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")

@@ -102,7 +102,7 @@ class Actor:
         self, call: ToolCall, state: CallState, *, result: dict[str, Any] | None = None, detail: str | None = None
     ) -> Acted:
         async with change(self._database, self._rooms) as work:
-            row = await calls.lock(work.session, call.id)
+            _, row = await calls.lock(work.session, call.id)
             intent = await calls.intent_of(work.session, call.id)
             if intent is None or intent.outcome is not None:
                 return Acted(tool_call_id=call.id, state=CallState(row.state))

@@ -11,7 +11,7 @@ from core import policy
 from core.digest import Bound, digest_of
 from core.errors import AssentError
 from core.messages import ActInput, ApprovalOutcome, Approvers
-from core.store import approvals, calls, context, lease
+from core.store import approvals, calls, context
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval
@@ -42,9 +42,7 @@ class Gate:
 
     async def pass_through(self, work: Work, step: ActInput) -> Passage:
         """Let the call pass, once; give what stands already; or shut it, with the reason stored and told."""
-        call = await calls.load(work.session, step.tool_call_id)
-        _, turn = await lease.lock_turn(work.session, call.turn_id)
-        call = await calls.load(work.session, step.tool_call_id, lock=True)
+        turn, call = await calls.lock(work.session, step.tool_call_id)
         intent = await calls.intent_of(work.session, call.id)
         if intent is not None:
             return await self._again(work, call, step.outcome, settled=intent.outcome is not None)
