@@ -122,7 +122,9 @@ class Intake:
             view = await approvals.one(session, who, approval_id)
         if decision.state == decisions.REFUSED:
             raise _refusal(decision.refusal or "conflict", view)
-        return Decided(state="received" if decision.state == decisions.RECEIVED else "accepted", approval=view)
+        if decision.state == decisions.RECEIVED:
+            return Decided(state="received", approval=view)
+        return Decided(state="accepted", approval=_as_decided(view, who, decision))
 
     async def _receive(self, who: Principal, answer: Answer) -> Decision:
         async with change(self._database, self._rooms) as work:
@@ -218,7 +220,25 @@ def _refusal(code: str, approval: ApprovalView) -> AssentError:
     return AlreadyDecided(_who_decided(approval), **facts)
 
 
+def _as_decided(view: ApprovalView, who: Principal, decision: Decision) -> ApprovalView:
+    """Show what the workflow has accepted, though the row may follow some milliseconds later."""
+    if view.state != ApprovalState.PENDING:
+        return view
+    approved = decision.verdict == DecisionVerdict.APPROVE
+    known = {
+        "state": ApprovalState.APPROVED if approved else ApprovalState.REJECTED,
+        "decided_by": who.user_id,
+        "decided_by_name": who.name,
+        "decided_door": decision.door,
+        "decided_at": decision.settled_at,
+        "comment": decision.comment,
+    }
+    return view.model_copy(update=known)
+
+
 def _who_decided(approval: ApprovalView) -> str:
+    if approval.state == ApprovalState.PENDING:
+        return "Somebody else decided a moment before."
     if approval.decided_by_name is None:
         return f"It is closed: {approval.state}."
     return f"{approval.decided_by_name} decided before: {approval.state}."
