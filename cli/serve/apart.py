@@ -28,9 +28,18 @@ def api(settings: Settings) -> None:
 
 def worker(settings: Settings, queues: set[str] | None) -> None:
     """Work on some queues (None = all), until a signal."""
+    _check_queues(queues or set())
     settings = with_temporal(settings)
     set_up_logs(settings.data_dir, settings.log_level, "worker")
     asyncio.run(live(functools.partial(_serve_worker, settings, queues)))
+
+
+def _check_queues(queues: set[str]) -> None:
+    from workers.main import QUEUES  # slow to import
+
+    if unknown := sorted(queues - QUEUES):
+        message = f"There is no task queue {', '.join(unknown)}. There are: {', '.join(sorted(QUEUES))}."
+        raise Misconfigured(message)
 
 
 def migrate(settings: Settings, down: str | None) -> None:

@@ -170,3 +170,9 @@ class TestRefusals:
 
         assert (code, out) == (78, "")
         assert "ASSENT_TEMPORAL_ADDRESS" in err
+
+    async def test_a_worker_for_a_queue_that_is_not_there(self, start):
+        code, out, err = await ended(await start("--queues", "turns,nope", command="worker"))
+
+        assert (code, out) == (78, "")
+        assert err.startswith("assent: There is no task queue nope. There are: actions, models, steps, turns.")
