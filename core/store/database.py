@@ -122,14 +122,14 @@ def _sqlite(url: str) -> Database:
 
 
 def _sqlite_engine(url: str, *, size: int, synchronous: str, begin: str) -> AsyncEngine:
-    path = make_url(url).database or ""
+    path, inline = make_url(url).database or "", begin != "BEGIN"
     engine = create_async_engine(
-        url, pool_size=size, max_overflow=0, pool_timeout=30, async_creator=lambda: connect(path)
+        url, pool_size=size, max_overflow=0, pool_timeout=30, async_creator=lambda: connect(path, inline=inline)
     )
     pragmas = (
         "journal_mode=WAL",
         f"synchronous={synchronous}",
-        f"busy_timeout={_BUSY_MS}",
+        f"busy_timeout={0 if inline else _BUSY_MS}",
         "foreign_keys=ON",
         "cache_size=-16384",
         "temp_store=MEMORY",
