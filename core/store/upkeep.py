@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import case, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -14,12 +14,15 @@ from core.values import TurnState
 
 
 async def unended(session: AsyncSession, older_than: timedelta, limit: int = 100) -> list[Turn]:
-    """Give turns that have begun, have not ended for this long, and about which nothing is still to be told."""
+    """Give turns that have begun, have not ended for this long, and about which nothing is still to be told.
+
+    Those that hold their conversation come first: however many wait for people, a lost one is seen.
+    """
     told = ~exists(select(1).where(Outbox.ref.startswith(Turn.id)))
     statement = (
         select(Turn)
         .where(Turn.state.in_([TurnState.RUNNING, TurnState.WAITING]), Turn.started_at < now() - older_than, told)
-        .order_by(Turn.started_at)
+        .order_by(case((Turn.state == TurnState.RUNNING, 0), else_=1), Turn.started_at)
         .limit(limit)
     )
     return list((await session.execute(statement)).scalars())

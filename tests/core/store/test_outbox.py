@@ -68,3 +68,22 @@ class TestUpkeep:
             suspects = await upkeep.unended(session, timedelta(minutes=1))
 
         assert [turn.id for turn in suspects] == [old.id]
+
+
+class TestUnended:
+    async def test_a_lost_turn_is_seen_however_many_wait_for_people(self, world: World):
+        ana = await world.person()
+        long_ago = now() - timedelta(hours=1)
+        said = [(await world.say(ana, await world.conversation(ana)))[0] for _ in range(3)]
+        for age, turn in enumerate(said):
+            async with world.database.writing() as session:
+                await outbox.remove(session, outbox.START_TURN, turn.id)
+            state = "running" if turn is said[-1] else "waiting"
+            await world.alter(Turn, turn.id, state=state, started_at=long_ago + timedelta(minutes=age))
+
+        async with world.database.reading() as session:
+            (first,) = await upkeep.unended(session, timedelta(minutes=1), limit=1)
+            everyone = await upkeep.unended(session, timedelta(minutes=1))
+
+        assert first.id == said[-1].id
+        assert {turn.id for turn in everyone} == {turn.id for turn in said}
