@@ -50,7 +50,6 @@ class TestRequests:
         assert {"application/problem+json"} == {one.headers["content-type"] for one in answers.values()}
         assert all(one.json()["detail"] for one in answers.values())
         assert Ledger(product.data).count("messages") == 0
-        assert "list is empty" in await owner.reply(conversation, "list my tasks") or product.runs
 
     async def test_ids_that_are_none(self, owner: Person):
         ids = ("x", "..%2f..%2fetc%2fpasswd", "%00", "%ff", "a" * 5000, "cnv_' OR 1=1 --", f"cnv_{'0' * 26}")
@@ -100,10 +99,10 @@ class TestPage:
         await sign_in(page, product)
         await page.get_by_role("button", name="New conversation").click()
         text = page.get_by_label("Message", exact=True)
-        for bad in ("ü" * 20_000, "a\x00b", "a\ud800b"):
+        for number, bad in enumerate(("ü" * 20_000, "a\x00b", "a\ud800b"), 1):
             await text.evaluate("(field, bad) => { field.value = JSON.parse(bad); }", json.dumps(bad))
             await page.get_by_role("button", name="Send", exact=True).click()
-            await expect(page.locator(".unsent .warning").last).not_to_be_empty()
+            await expect(page.locator(".unsent .warning")).to_have_count(number)
         said: list[Any] = await page.locator(".unsent .warning").all_inner_texts()
         await text.fill("add the task Buy milk")
         await page.get_by_role("button", name="Send", exact=True).click()
