@@ -121,12 +121,7 @@ async def anas(house: House, ana: Person) -> Belongings:
 
 def routes() -> set[str]:
     """Every operation of the API's routers, without the prefix."""
-    return {
-        f"{method} {route.path}"
-        for noun in NOUNS
-        for route in noun.router.routes
-        for method in route.methods
-    }
+    return {f"{method} {route.path}" for noun in NOUNS for route in noun.router.routes for method in route.methods}
 
 
 class TestVisibility:
