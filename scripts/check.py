@@ -9,7 +9,7 @@ def main() -> int:
     """Run everything, then name what failed."""
     failed = failures((*STATIC, LOCKS) if "--locks" in sys.argv else STATIC)
     rest = [word for word in sys.argv[1:] if word != "--locks"]
-    if pytest("-m", "not server and not browser", "-q", *rest):
+    if pytest("-m", "not server and not browser", "-q", "-n", "auto", "--maxprocesses", "4", *rest):
         failed.append("fast suite")
     if failed:
         print(f"assent check: failed: {', '.join(failed)}", file=sys.stderr)
