@@ -9,15 +9,13 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
-from core.errors import NotFound
 from core.permissions import Principal
-from core.store import audit
+from core.store import audit, turns
 from core.store.messages import reply_id
-from core.store.visibility import sees_conversation
 from core.tables.consent import Approval, Decision
 from core.tables.people import User
 from core.tables.records import AuditRow, StoredEvent, WorkflowHistory
-from core.tables.talk import Conversation, Message
+from core.tables.talk import Message
 from core.tables.work import Outbox, Round, ToolCall, Turn
 
 _LIMIT = 1000
@@ -45,7 +43,7 @@ class TurnRecords:
 
 async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> TurnRecords:
     """Read them if the person sees the turn's conversation; raises NotFound. An approver alone does not see it."""
-    turn = await _visible(session, who, turn_id)
+    turn = await turns.visible(session, who, turn_id)
     calls = await _rows(session, ToolCall, ToolCall.turn_id == turn_id, ToolCall.round)
     approvals = await _rows(session, Approval, Approval.turn_id == turn_id, Approval.created_at)
     approval_ids = [row.id for row in approvals]
@@ -68,19 +66,6 @@ async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> TurnRe
         histories={row.workflow_id: row for row in kept},
         names=await _names(session, people | {row.decided_by for row in approvals}),
     )
-
-
-async def _visible(session: AsyncSession, who: Principal, turn_id: str) -> Turn:
-    statement = (
-        select(Turn)
-        .join(Conversation, Conversation.id == Turn.conversation_id)
-        .where(Turn.id == turn_id, sees_conversation(who), Conversation.deleted_at.is_(None))
-    )
-    turn = (await session.execute(statement)).scalar_one_or_none()
-    if turn is None:
-        message = "There is no such turn."
-        raise NotFound(message)
-    return turn
 
 
 async def _rows(session: AsyncSession, table: type[_Row], which: Any, order: Any) -> Sequence[_Row]:

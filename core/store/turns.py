@@ -20,7 +20,7 @@ from core.views import MessageView, TurnView
 
 async def one(session: AsyncSession, who: Principal, turn_id: str) -> TurnView:
     """Give one turn that the person sees; raises NotFound."""
-    return turn_view(await _visible(session, who, turn_id))
+    return turn_view(await visible(session, who, turn_id))
 
 
 async def of_conversation(
@@ -43,7 +43,8 @@ async def count(session: AsyncSession, conversation_id: str) -> int:
     return (await session.execute(statement)).scalar_one()
 
 
-async def _visible(session: AsyncSession, who: Principal, turn_id: str) -> Turn:
+async def visible(session: AsyncSession, who: Principal, turn_id: str) -> Turn:
+    """Give the row of a turn that the person sees; raises NotFound."""
     statement = (
         select(Turn)
         .join(Conversation, Conversation.id == Turn.conversation_id)
@@ -115,7 +116,7 @@ async def fail(work: Work, ending: TurnEnding) -> None:
 
 async def stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, bool]:
     """Stop a turn the person sees, now, in SQL; whether this call did it is the second answer."""
-    await _visible(work.session, who, turn_id)
+    await visible(work.session, who, turn_id)
     conversation, turn = await lease.lock_turn(work.session, turn_id)
     state = TurnState(turn.state)
     if state.is_terminal:
