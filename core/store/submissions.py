@@ -24,10 +24,14 @@ RELAY_GRACE = timedelta(seconds=2)
 async def add_message(
     work: Work, who: Principal, door: Door, conversation_id: str, text: str, client_message_id: str
 ) -> tuple[Turn, bool]:
-    """Write a message and its turn; a client id sent before gives the earlier turn, and True. Raises NotFound."""
+    """Write a message and its turn; one that was sent before gives the earlier turn, and True.
+
+    Raises NotFound, NotAllowed, and Conflict when the client id was used for another text.
+    """
     conversation = await _open_for(work, who, conversation_id)
     earlier = await messages.sent_before(work.session, who, conversation_id, client_message_id)
     if earlier is not None:
+        _check_same(earlier, text)
         return await work.session.get_one(Turn, earlier.turn_id), True
     message = Message(
         id=new_id("msg"),
@@ -83,6 +87,12 @@ async def _open_for(work: Work, who: Principal, conversation_id: str) -> Convers
         message = "A viewer reads only."
         raise NotAllowed(message)
     return conversation
+
+
+def _check_same(earlier: Message, text: str) -> None:
+    if earlier.text != text:
+        message = "This client_message_id was used for another text."
+        raise Conflict(message)
 
 
 def _turn(turn_id: str, conversation: Conversation, who: Principal, door: Door, message_id: str) -> Turn:

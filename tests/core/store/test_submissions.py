@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from core.clock import now
-from core.errors import NotAllowed, NotFound
+from core.errors import Conflict, NotAllowed, NotFound
 from core.messages import TurnEnding
 from core.permissions import Door, Role
 from core.store import messages, submissions, turns
@@ -26,6 +26,17 @@ class TestMessage:
         assert len({turn.id for turn, _ in said}) == 1
         assert sorted(duplicate for _, duplicate in said) == [False] + [True] * 19
         assert len(await world.all(Turn)) == len(await world.all(Message)) == len(await world.all(Outbox)) == 1
+
+    async def test_of_another_text_under_the_same_client_id_is_refused(self, world: World):
+        ana = await world.person()
+        conversation_id = await world.conversation(ana)
+        first, _ = await world.say(ana, conversation_id, "Pay Ben", client_id="same")
+        with pytest.raises(Conflict, match="another text"):
+            await world.say(ana, conversation_id, "Pay Eve", client_id="same")
+        again, duplicate = await world.say(ana, conversation_id, "Pay Ben", client_id="same")
+
+        assert (again.id, duplicate) == (first.id, True)
+        assert [one.text for one in await world.all(Message)] == ["Pay Ben"]
 
     async def test_of_another_person_under_the_same_client_id_is_another(self, world: World):
         ana = await world.person()
