@@ -38,7 +38,7 @@ async def health(here: Here, who: PerhapsWho, response: Response) -> HealthView:
 
 @router.get("/ready", responses={503: {"model": Ready, "description": "Not now."}})
 async def ready(here: Here, response: Response) -> Ready:
-    """Tell whether messages can be taken in now: 200 or 503."""
+    """Tell whether messages can be taken in now: 200 or 503. Their answers may have to wait: see `health`."""
     found = await here.probes.health()
     if not found.is_ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
