@@ -96,9 +96,9 @@ class Signing:
                 await sessions.revoke_by_token(session, refresh_token)
 
     async def needs_owner(self) -> bool:
-        """Whether nobody owns this server."""
+        """Whether nobody is here yet."""
         async with self._database.reading() as session:
-            return not await people.has_owner(session)
+            return not await people.has_people(session)
 
     async def make_owner(
         self, code: str, address: str, *, email: str, name: str, password: str, workspace: str

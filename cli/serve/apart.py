@@ -8,6 +8,7 @@ from contextlib import closing
 from cli.serve.lifetime import Lifetime, live
 from cli.serve.logs import set_up_logs
 from cli.serve.network import check_network, near_address, take_address, web_address
+from cli.serve.private import open_private
 from cli.serve.ready import until_ready
 from cli.serve.roles import open_ground, run_api, run_until_stopped, run_workers
 from cli.serve.temporal_place import TemporalPlace
@@ -47,7 +48,7 @@ def migrate(settings: Settings, down: str | None) -> None:
     from core.migrations.runner import downgrade, upgrade
 
     if settings.database_url.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        open_private(settings.data_dir)
     if down is None:
         upgrade(settings.database_url)
     else:

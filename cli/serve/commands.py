@@ -1,11 +1,16 @@
 """The commands that serve; what they run is imported only when they run."""
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import typer
 
+from cli.serve.private import keep_private
+
+Given = ParamSpec("Given")
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of all state.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="8080")]
@@ -17,7 +22,18 @@ Down = Annotated[str | None, typer.Option(metavar="REVISION", help="Go back to t
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for command in (up, api, worker, migrate):
-        app.command(rich_help_panel="Serve")(command)
+        app.command(rich_help_panel="Serve")(_privately(command))
+
+
+def _privately(command: Callable[Given, None]) -> Callable[Given, None]:
+    """Let a command write files that only its own user can read."""
+
+    @functools.wraps(command)
+    def run(*given: Given.args, **named: Given.kwargs) -> None:
+        keep_private()
+        command(*given, **named)
+
+    return run
 
 
 def up(host: Host = None, port: Port = None, data: Data = None, *, no_browser: NoBrowser = False) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from cli.serve.private import open_private
+from cli.talk.ending import WrongUsage
 from cli.talk.screen import Screen
 from core.errors import Invalid
 from core.keys import load_ring
@@ -23,6 +26,13 @@ from core.store.database import Database, open_database
 from core.store.work import change
 from core.tables.people import Workspace
 
+
+class FirstIsOwner(WrongUsage):
+    """Nobody is here yet, and somebody has to own the workspace."""
+
+    code, title = "first_is_owner", "The first person must be an owner"
+
+
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
 
@@ -30,11 +40,12 @@ _PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
 async def add_person(
     screen: Screen, data: Path | None, email: str, role: Role, name: str | None, password: str
 ) -> None:
-    """Create a person; the first one makes the workspace. Raises Conflict when the address is taken, Invalid."""
+    """Create a person; the first one makes the workspace. Raises Conflict, FirstIsOwner, Invalid."""
     _check(email, password)
     password_hash = await Passwords().hash(password)
     async with _opened(data) as (database, audit):
         async with change(database, LocalRooms()) as work:
+            await _check_first(work.session, role)
             shown = name or email.partition("@")[0]
             person = await people.create_person(
                 work, audit, email=email, name=shown, password_hash=password_hash, role=role
@@ -43,6 +54,14 @@ async def add_person(
         screen.data(person.model_dump(mode="json"))
     else:
         screen.show(f"Added {person.email} as {person.role}.")
+
+
+async def _check_first(session: AsyncSession, role: Role) -> None:
+    """Raise FirstIsOwner when this would make a workspace that nobody owns."""
+    await people.lock_people(session)
+    if role is not Role.OWNER and not await people.has_people(session):
+        message = "The first person must be an owner: --role owner."
+        raise FirstIsOwner(message)
 
 
 def _check(email: str, password: str) -> None:
@@ -73,7 +92,7 @@ async def verify_audit(screen: Screen, data: Path | None) -> int:
 @asynccontextmanager
 async def _opened(data: Path | None) -> AsyncIterator[tuple[Database, AuditTrail]]:
     settings = load_settings(data_dir=data)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    open_private(settings.data_dir)
     await asyncio.to_thread(upgrade, settings.database_url)
     async with open_database(settings.database_url) as database:
         yield database, AuditTrail(load_ring(settings.data_dir))

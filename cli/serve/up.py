@@ -11,7 +11,8 @@ from cli.serve.lifetime import Lifetime, live
 from cli.serve.lock import held_data_dir
 from cli.serve.logs import set_up_logs
 from cli.serve.network import check_network, near_address, take_address, web_address
-from cli.serve.ready import until_ready
+from cli.serve.private import open_private
+from cli.serve.ready import until_healthy
 from cli.serve.roles import Ground, open_ground, run_api, run_until_stopped, run_workers
 from cli.serve.temporal_server import TemporalServer
 from core.keys import KeyRing, load_ring, setup_code
@@ -21,7 +22,7 @@ from core.settings import Settings
 def up(settings: Settings, *, browser: bool) -> None:
     """Serve until a signal; raises InUse, Misconfigured or Unavailable before anything is served."""
     check_network(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    open_private(settings.data_dir)
     with held_data_dir(settings.data_dir), closing(take_address(settings)) as taken:
         set_up_logs(settings.data_dir, settings.log_level)
         ring = load_ring(settings.data_dir)
@@ -35,7 +36,7 @@ async def _serve(settings: Settings, ring: KeyRing, taken: socket.socket, lifeti
         progress("Starting the API and the workers ...")
 
         async def announce() -> None:
-            await until_ready(near_address(taken))
+            await until_healthy(near_address(taken), progress)
             await _welcome(ground)
             print(f"Assent is ready at {web_address(settings.host, taken)}", flush=True)
             if browser:
@@ -78,12 +79,12 @@ def _prepare(database_url: str) -> None:
 
 
 async def _welcome(ground: Ground) -> None:
-    """Tell the first visitor's code, as long as nobody owns this server."""
-    from core.store.people import has_owner  # slow to import
+    """Tell the first visitor's code, as long as nobody is here."""
+    from core.store.people import has_people  # slow to import
 
     async with ground.database.reading() as session:
-        owned = await has_owner(session)
-    if not owned:
+        found = await has_people(session)
+    if not found:
         progress(f"First visit? Your one-time code: {setup_code(ground.ring)}")
 
 

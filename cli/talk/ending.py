@@ -15,7 +15,16 @@ CODES = (
     "Exit codes: 0 fine, 1 an error, 2 wrong usage, 3 not signed in, 4 refused, 5 the server cannot be reached, "
     "130 interrupted."
 )
+
+
+class WrongUsage(Invalid):
+    """The command needs other options; `detail` names them."""
+
+    code, title = "wrong_usage", "Wrong usage"
+
+
 _KINDS: tuple[tuple[type[AssentError], int], ...] = (
+    (WrongUsage, USAGE),
     (NotSignedIn, NOT_SIGNED_IN),
     (NotAllowed, REFUSED),
     (Conflict, REFUSED),

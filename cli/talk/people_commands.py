@@ -59,7 +59,7 @@ def add(
     password_stdin: PasswordStdin = False,
     as_json: Json = False,
 ) -> None:
-    """Create a person in the data directory itself, also while the server runs; the first one makes the workspace."""
+    """Create a person in the data directory itself, also while the server runs; the first one owns the workspace."""
     from cli.serve.people import add_person
     from cli.talk.ending import run
     from cli.talk.screen import Screen

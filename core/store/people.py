@@ -26,10 +26,9 @@ def clean_email(email: str) -> str:
     return email.strip().lower()
 
 
-async def has_owner(session: AsyncSession) -> bool:
-    """Whether anybody owns this server; until then the first visitor may, with the one-time code."""
-    statement = select(Membership.id).where(Membership.role == Role.OWNER).limit(1)
-    return (await session.execute(statement)).first() is not None
+async def has_people(session: AsyncSession) -> bool:
+    """Whether anybody is here, the first of whom is an owner; until then the first visitor may be, with the code."""
+    return (await session.execute(select(User.id).limit(1))).first() is not None
 
 
 async def lock_people(session: AsyncSession) -> None:
@@ -41,9 +40,9 @@ async def lock_people(session: AsyncSession) -> None:
 async def add_owner(
     work: Work, audit: AuditTrail, *, email: str, name: str, password_hash: str, workspace: str
 ) -> PersonView:
-    """Add the first person, and the workspace. Raises Conflict when this server has an owner."""
+    """Add the first person, and the workspace. Raises Conflict when anybody is here."""
     await lock_people(work.session)
-    if await has_owner(work.session):
+    if await has_people(work.session):
         message = "This server has an owner already: ask them for an invitation."
         raise Conflict(message)
     return await create_person(

@@ -87,6 +87,18 @@ class TestLife:
         assert not [sign for sign in CRASH_SIGNS if sign in err]
         assert await temporal_is_gone(tmp_path / "data")
 
+    async def test_nobody_else_can_read_what_it_writes_into_an_open_folder(self, start, tmp_path):
+        data = tmp_path / "data"
+        data.mkdir(mode=0o755)
+        process = await start("--port", "0", "--no-browser")
+        await address_of(process)
+        process.terminate()
+        await ended(process)
+        files = [one for one in data.rglob("*") if not one.is_symlink()]
+
+        assert {"assent.db", "temporal.db"} <= {one.name for one in files}
+        assert [str(one) for one in files if one.stat().st_mode & 0o077] == []
+
     async def test_a_new_server_tells_the_first_visitors_code(self, start):
         process = await start("--port", "0", "--no-browser")
         await address_of(process)

@@ -52,6 +52,24 @@ class TestCommands:
         assert (again.exit_code, "already" in again.stderr) == (4, True)
         assert "intact" in assent("audit", "verify", "--data", data).stdout
 
+    @pytest.mark.parametrize("role", ["admin", "approver", "member", "viewer"])
+    def test_the_first_person_is_an_owner(self, assent, tmp_path, role):
+        options = ("--password-stdin", "--data", str(tmp_path / "data"))
+        first = assent("users", "add", "ben@example.com", "--role", role, *options, stdin="a long password\n")
+        owner = assent("users", "add", "ana@example.com", "--role", "owner", *options, stdin="a long password\n")
+        second = assent("users", "add", "ben@example.com", "--role", role, *options, stdin="a long password\n")
+
+        assert (first.exit_code, "The first person must be an owner: --role owner" in first.stderr) == (2, True)
+        assert (owner.exit_code, second.exit_code) == (0, 0)
+
+    def test_what_it_writes_is_private_in_an_open_folder(self, assent, tmp_path):
+        data = tmp_path / "data"
+        data.mkdir(mode=0o755)
+        words = ("users", "add", "ana@example.com", "--role", "owner", "--password-stdin", "--data", str(data))
+
+        assert assent(*words, stdin="a long password\n").exit_code == 0
+        assert [str(one) for one in data.rglob("*") if one.stat().st_mode & 0o077] == []
+
     @pytest.mark.parametrize("password", ["", "short", "x" * 300])
     def test_a_password_that_cannot_be_is_refused_and_not_repeated(self, assent, tmp_path, password):
         words = ("users", "add", "ana@example.com", "--password-stdin", "--data", str(tmp_path / "data"))

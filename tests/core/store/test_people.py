@@ -13,7 +13,7 @@ from core.store import invitations, people, sessions
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.sessions import Opened, Reused
-from core.store.work import change
+from core.store.work import Work, change
 from core.tables.people import Invitation, RefreshToken
 from core.views import PersonView
 
@@ -72,6 +72,14 @@ class TestPeople:
         answers = await asyncio.gather(*(own(f"p{n}@x.test") for n in range(4)), return_exceptions=True)
 
         assert [type(one) for one in answers].count(Conflict) == 3
+
+    async def test_set_up_is_closed_once_anybody_is_here(self, registry):
+        await registry.add("bo@x.test", Role.MEMBER)
+        async with registry.database.writing() as session:
+            with pytest.raises(Conflict):
+                await people.add_owner(
+                    Work(session), registry.audit, email="ana@x.test", name="Me", password_hash="x", workspace="Other"
+                )
 
     async def test_the_role_is_the_one_of_now(self, registry):
         owner = await registry.signed_in("ana@x.test", Role.OWNER)
