@@ -11,7 +11,17 @@ from typing import Literal
 import structlog
 
 from core.clock import now
-from core.errors import AlreadyDecided, AssentError, DigestMismatch, Expired, Invalid, NotAllowed, TooLarge, Unavailable
+from core.errors import (
+    AlreadyDecided,
+    AssentError,
+    Conflict,
+    DigestMismatch,
+    Expired,
+    Invalid,
+    NotAllowed,
+    TooLarge,
+    Unavailable,
+)
 from core.faults import crash_point
 from core.ids import Id
 from core.permissions import Door, Principal
@@ -104,7 +114,8 @@ class Intake:
     ) -> Decided:
         """Keep a decision, then let the approval's workflow judge it.
 
-        Raises NotFound, NotAllowed, AlreadyDecided, Expired, DigestMismatch; refusals are stored and audited too.
+        Raises NotFound, NotAllowed, AlreadyDecided, Expired, DigestMismatch, and Conflict when the request was lost;
+        refusals are stored and audited too.
         """
         answer = Answer(
             door=door,
@@ -147,7 +158,7 @@ class Intake:
         async with change(self._database, self._rooms) as work:
             refusal = None if verdict == ACCEPTED else verdict
             if verdict == CLOSED:
-                refusal = await decisions.refusal_when_closed(work.session, decision)
+                refusal = await decisions.refusal_when_closed(work, self._audit, decision)
             return await decisions.settle(work, self._audit, decision.id, refusal)
 
     def _begin(self, turn: Turn, *, duplicate: bool) -> Accepted:
@@ -161,7 +172,9 @@ class Intake:
             await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch)
 
     async def _tell_stopped(self, turn_id: str, approval_ids: list[str], user_id: str) -> None:
-        await self._workflows.stop_turn(turn_id, approval_ids, user_id)
+        for lost in await self._workflows.stop_turn(turn_id, approval_ids, user_id):
+            async with change(self._database, self._rooms) as work:
+                await approvals.withdraw_lost(work, self._audit, lost)
         async with self._database.writing() as session:
             await outbox.remove(session, outbox.STOP_TURN, turn_id)
 
@@ -217,6 +230,8 @@ def _refusal(code: str, approval: ApprovalView) -> AssentError:
         return Expired("The time to decide is over; that is a refusal.", **facts)
     if code == "digest_mismatch":
         return DigestMismatch("This is not what you were shown: look at it again, then decide.", **facts)
+    if code == decisions.LOST:
+        return Conflict("The request was lost; ask again.", **facts)
     return AlreadyDecided(_who_decided(approval), **facts)
 
 

@@ -29,6 +29,7 @@ _REFUSALS = {
     "expired": "the time was over",
     "already_decided": "somebody had decided before",
     "digest_mismatch": "it was not what was shown",
+    "closed": "the request was lost",
 }
 _FAILED = frozenset({CallState.FAILED, CallState.NOT_RUN, CallState.UNKNOWN})
 

@@ -70,17 +70,16 @@ class Workflows:
         except RPCError as error:
             _pass_when_closed(error)
 
-    async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> None:
-        """Tell a stopped turn, and withdraw its open approvals."""
+    async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> list[str]:
+        """Tell a stopped turn, and withdraw its open approvals; returns those that have no workflow any more."""
         handle = self.client.get_workflow_handle_for(ChatTurn.run, turn_workflow_id(turn_id))
         try:
             await handle.signal(ChatTurn.stop, rpc_timeout=policies.START_TIMEOUT)
         except RPCError as error:
             _pass_when_closed(error)
-        for approval_id in approval_ids:
-            await self._withdraw(approval_id, turn_id, user_id)
+        return [one for one in approval_ids if not await self._withdraw(one, turn_id, user_id)]
 
-    async def _withdraw(self, approval_id: str, turn_id: str, user_id: str) -> None:
+    async def _withdraw(self, approval_id: str, turn_id: str, user_id: str) -> bool:
         handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
         try:
             await handle.execute_update(
@@ -93,6 +92,8 @@ class Workflows:
             raise _unavailable() from error
         except RPCError as error:
             _pass_when_closed(error)
+            return False
+        return True
 
     async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> str:
         """Send a decision; answers ACCEPTED, CLOSED (SQL knows the outcome) or a refusal's code. Raises Unavailable."""

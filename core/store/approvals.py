@@ -11,6 +11,7 @@ from core.events import ApprovalClosed, ApprovalRequested, DurableEvent
 from core.messages import ApprovalInput, ApprovalOutcome, Approvers
 from core.permissions import Principal
 from core.store import calls, lease, streams
+from core.store.audit import AuditTrail
 from core.store.viewing import approval_view
 from core.store.visibility import sees_approval
 from core.store.work import Work
@@ -115,8 +116,11 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
     return approval, True
 
 
-async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
-    """Store an outcome and tell everyone; what was not approved settles its call. None: it was stored before."""
+async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None) -> Approval | None:
+    """Store an outcome and tell everyone; what was not approved settles its call, with `detail` if there is one.
+
+    None: an outcome was stored before.
+    """
     approval = await lock(work.session, outcome.approval_id)
     if not ApprovalState(approval.state).is_open:
         return None
@@ -133,8 +137,26 @@ async def close(work: Work, outcome: ApprovalOutcome) -> Approval | None:
     refused = _CALL_STATE.get(outcome.state)
     if refused is not None:
         _, call = await calls.lock(work.session, approval.tool_call_id)
-        await calls.settle(work, call, refused, detail=_sentence(approval, view.decided_by_name))
+        await calls.settle(work, call, refused, detail=detail or _sentence(approval, view.decided_by_name))
     return approval
+
+
+async def withdraw_lost(work: Work, audit: AuditTrail, approval_id: str) -> bool:
+    """Close an approval that is open though its workflow is gone: nobody can decide it any more. Whether it was so."""
+    row = await lock(work.session, approval_id)
+    outcome = ApprovalOutcome(
+        approval_id=row.id,
+        state=ApprovalState.WITHDRAWN,
+        digest=row.digest,
+        decision_id=None,
+        user_id=None,
+        at=now(),
+    )
+    if await close(work, outcome, detail="The request was lost before anybody decided") is None:
+        return False
+    facts = {"digest": row.digest, "decision_id": None, "lost": True}
+    await audit.record(work, row.workspace_id, "server", f"approval.{outcome.state}", row.id, **facts)
+    return True
 
 
 async def drop_unsent(work: Work, turn_id: str) -> None:

@@ -9,12 +9,15 @@ from core.clock import now
 from core.ids import new_id
 from core.messages import DecisionMade
 from core.permissions import Door, Principal
+from core.store import approvals
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
 from core.values import ApprovalState, DecisionVerdict, Value
 
 RECEIVED, ACCEPTED, REFUSED = "received", "accepted", "refused"
+LOST = "closed"
+"""The refusal of a decision about a request whose workflow was lost."""
 
 
 class Answer(Value):
@@ -63,9 +66,14 @@ async def settle(work: Work, audit: AuditTrail, decision_id: str, refusal: str |
     return decision
 
 
-async def refusal_when_closed(session: AsyncSession, decision: Decision) -> str | None:
-    """Judge a decision whose workflow is gone by what SQL keeps: None when the outcome came from this very decision."""
-    approval = await session.get_one(Approval, decision.approval_id, populate_existing=True)
+async def refusal_when_closed(work: Work, audit: AuditTrail, decision: Decision) -> str | None:
+    """Judge a decision whose workflow is gone by what SQL keeps: None when the outcome came from this very decision.
+
+    What is still open in SQL was lost with its workflow: it is withdrawn. SQL alone never approves.
+    """
+    if await approvals.withdraw_lost(work, audit, decision.approval_id):
+        return LOST
+    approval = await work.session.get_one(Approval, decision.approval_id, populate_existing=True)
     if approval.decision_id == decision.id:
         return None
     return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"

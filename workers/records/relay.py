@@ -1,6 +1,7 @@
 """The relay: tells Temporal what a commit asked for and nobody told yet, and re-sends decisions that a crash left."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
 
@@ -9,16 +10,18 @@ import structlog
 from core.errors import AssentError, Unavailable
 from core.events import VolatileEvent
 from core.rooms import Rooms
-from core.store import decisions, outbox
+from core.store import approvals, decisions, outbox
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.work import change
 from core.tables.consent import Decision
 from core.tables.work import Outbox
+from workers.records.reaper import pause
 from workflows.handles import ACCEPTED, CLOSED, Workflows
 
 IDLE_SECONDS = 1.0
 DECISION_GRACE = timedelta(seconds=10)
+JUDGED_AT_ONCE = 8
 _log = structlog.get_logger()
 
 
@@ -42,27 +45,28 @@ class Relay:
         """Take no notice of what rooms hear."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tell what is due, at each ring and every second, until stopped."""
+        """Tell what is due, at each ring and every second, until stopped; beside it, judge what was left behind."""
         silence = self._rooms.listen(self)
         try:
-            while not stop.is_set():
-                self._bell.clear()
-                await self._round()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await self._bell.wait()
+            await asyncio.gather(self._keep_telling(stop), self._keep_judging(stop))
         finally:
             silence()
 
-    async def _round(self) -> None:
-        try:
-            await asyncio.gather(*(self._tell(row) for row in await self._claim()))
-            for decision in await self._left_behind():
-                await self._judge(decision)
-        except AssentError as error:
-            _log.warning("the relay waits", code=error.code)
-        except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
-            _log.exception("the relay failed; it goes on")
+    async def _keep_telling(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._bell.clear()
+            await _survive(self._tell_all())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._bell.wait()
+
+    async def _keep_judging(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await _survive(self._judge_all())
+            await pause(stop, IDLE_SECONDS)
+
+    async def _tell_all(self) -> None:
+        await asyncio.gather(*(self._tell(row) for row in await self._claim()))
 
     async def _claim(self) -> list[Outbox]:
         async with self._database.reading() as session:
@@ -90,18 +94,41 @@ class Relay:
         elif row.kind == outbox.WAKE_TURN:
             await self._workflows.grant_lease(body["turn_id"], body["epoch"])
         elif row.kind == outbox.STOP_TURN:
-            await self._workflows.stop_turn(body["turn_id"], body["approval_ids"], body["user_id"])
+            await self._stop(body["turn_id"], body["approval_ids"], body["user_id"])
         else:
             _log.error("an unknown kind in the outbox", kind=row.kind)
 
-    async def _left_behind(self) -> list[Decision]:
+    async def _stop(self, turn_id: str, approval_ids: list[str], user_id: str) -> None:
+        for lost in await self._workflows.stop_turn(turn_id, approval_ids, user_id):
+            _log.warning("an approval was lost", approval_id=lost)
+            async with change(self._database, self._rooms) as work:
+                await approvals.withdraw_lost(work, self._audit, lost)
+
+    async def _judge_all(self) -> None:
+        """Judge what a crash left, each by itself: one that Temporal does not answer for holds up no other."""
         async with self._database.reading() as session:
-            return await decisions.left_behind(session, DECISION_GRACE)
+            left = await decisions.left_behind(session, DECISION_GRACE)
+        places = asyncio.Semaphore(JUDGED_AT_ONCE)
+
+        async def judge(decision: Decision) -> None:
+            async with places:
+                await _survive(self._judge(decision))
+
+        await asyncio.gather(*(judge(one) for one in left))
 
     async def _judge(self, decision: Decision) -> None:
         verdict = await self._workflows.decide(decision.approval_id, decisions.as_message(decision), decision.update_id)
         async with change(self._database, self._rooms) as work:
             refusal = None if verdict == ACCEPTED else verdict
             if verdict == CLOSED:
-                refusal = await decisions.refusal_when_closed(work.session, decision)
+                refusal = await decisions.refusal_when_closed(work, self._audit, decision)
             await decisions.settle(work, self._audit, decision.id, refusal)
+
+
+async def _survive(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except AssentError as error:
+        _log.warning("the relay waits", code=error.code)
+    except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
+        _log.exception("the relay failed; it goes on")

@@ -48,8 +48,9 @@ class RecordingWorkflows:
     async def start_turn(self, *facts: Any) -> None:
         self.told.append(("start", *facts))
 
-    async def stop_turn(self, *facts: Any) -> None:
+    async def stop_turn(self, *facts: Any) -> list[str]:
         self.told.append(("stop", *facts))
+        return []
 
     async def decide(self, *facts: Any) -> str:
         self.told.append(("decide", *facts))

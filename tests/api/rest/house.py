@@ -39,7 +39,7 @@ class AwayWorkflows(Workflows):
     async def start_turn(self, turn_id: str, conversation_id: str, lease_epoch: int) -> None:
         raise Unavailable("away")
 
-    async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> None:
+    async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> list[str]:
         raise Unavailable("away")
 
     async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> str:

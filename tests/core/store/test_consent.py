@@ -1,13 +1,14 @@
 """Approvals and decisions: shown to whom it concerns, decided once, used once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
 from api.intake import Intake
 from core.clock import now
-from core.errors import AlreadyDecided, DigestMismatch, Expired, NotAllowed, NotFound
+from core.errors import AlreadyDecided, Conflict, DigestMismatch, Expired, NotAllowed, NotFound
 from core.keys import KeyRing
 from core.messages import ApprovalOutcome, Approvers, TurnEnding
 from core.permissions import Door, Principal, Role
@@ -32,10 +33,11 @@ class Judge:
     def __init__(self) -> None:
         self.answers: dict[str, str] = {}
         self.verdict: str | None = None
+        self.meanwhile: Callable[[], Awaitable[bool]] | None = None
 
     async def decide(self, approval_id: str, decision: object, update_id: str) -> str:
         del approval_id, decision
-        await asyncio.sleep(0)
+        await (self.meanwhile() if self.meanwhile else asyncio.sleep(0))
         first = ACCEPTED if not self.answers else "already_decided"
         return self.verdict or self.answers.setdefault(update_id, first)
 
@@ -253,17 +255,28 @@ class TestDecision:
         assert refusals == {"not_allowed", "digest_mismatch", "expired"}
         assert (await desk.audited()).count("decision.refused") == 3
 
-    async def test_whose_workflow_is_closed_is_judged_by_what_sql_keeps(
+    async def test_whose_workflow_is_lost_is_refused_and_the_request_is_withdrawn(
         self, desk: Desk, asked: Asked, intake: Intake, judge: Judge
     ):
         judge.verdict = CLOSED
         await show(desk, asked)
 
-        with pytest.raises(AlreadyDecided):
+        with pytest.raises(Conflict, match="The request was lost; ask again"):
             await self.decide(intake, desk.owner, asked)
 
-        (row,) = await desk.world.all(Decision)
-        assert (row.state, row.refusal) == (decisions.REFUSED, "already_decided")
+        approval = await desk.world.get(Approval, asked.consent.approval_id)
+        assert (approval.state, approval.decided_by, approval.decision_id) == (ApprovalState.WITHDRAWN, None, None)
+        assert await desk.state(asked) == (CallState.NOT_RUN, "The request was lost before anybody decided")
+        assert (await desk.world.told(desk.conversation_id))[-2:] == ["approval.closed", "tool.failed"]
+        assert await desk.audited() == ["decision.received", "approval.withdrawn", "decision.refused"]
+
+    async def test_whose_workflow_is_closed_is_judged_by_what_sql_keeps(
+        self, desk: Desk, asked: Asked, intake: Intake, judge: Judge
+    ):
+        await show(desk, asked)
+        judge.verdict, judge.meanwhile = CLOSED, lambda: close(desk, asked.consent)
+        with pytest.raises(AlreadyDecided):
+            await self.decide(intake, desk.owner, asked)
 
     async def test_is_not_there_for_strangers(self, desk: Desk, asked: Asked, intake: Intake):
         stranger = await desk.world.person(role=Role.OWNER)
