@@ -74,12 +74,13 @@ async def intent_of(session: AsyncSession, tool_call_id: str) -> Intent | None:
     return await session.get(Intent, tool_call_id, populate_existing=True)
 
 
-async def begin(work: Work, call: ToolCall, approval_id: str | None, idempotency_key: str) -> None:
-    """Insert the unique intent: only who does may send."""
+async def begin(work: Work, call: ToolCall, approval_id: str | None, idempotency_key: str, attempt: int) -> None:
+    """Insert the unique intent: only who does may send, and only until a newer attempt comes to the gate."""
     at = now()
-    work.session.add(
-        Intent(tool_call_id=call.id, approval_id=approval_id, idempotency_key=idempotency_key, created_at=at)
+    intent = Intent(
+        tool_call_id=call.id, approval_id=approval_id, idempotency_key=idempotency_key, attempt=attempt, created_at=at
     )
+    work.session.add(intent)
     call.state, call.started_at = CallState.RUNNING, at
     await work.session.flush()
     await streams.append(work, call.conversation_id, ToolStarted(call=call_view(call, approval_id)))

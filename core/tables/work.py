@@ -92,13 +92,17 @@ class ToolCall(SQLModel, table=True):
 
 
 class Intent(SQLModel, table=True):
-    """The row whose inserter alone may send. Without an outcome the fate of the call is not known."""
+    """The row whose inserter alone may send. Without an outcome the fate of the call is not known.
+
+    `attempt` is the newest attempt of the activity that came to the gate: an older one may not send any more.
+    """
 
     __tablename__ = "intents"
 
     tool_call_id: str = Field(primary_key=True, foreign_key="tool_calls.id")
     approval_id: str | None = None
     idempotency_key: str
+    attempt: int
     created_at: datetime = Field(sa_type=UtcDateTime)
     outcome: str | None = None
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -8,6 +8,7 @@ import structlog
 from temporalio import activity
 
 from connectors.base import NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from connectors.manifest import Effect
 from connectors.registry import BoundAction
 from core.errors import AssentError
 from core.faults import crash_point
@@ -16,7 +17,7 @@ from core.rooms import Rooms
 from core.store import calls
 from core.store.database import Database
 from core.store.work import change
-from core.tables.work import ToolCall
+from core.tables.work import Intent, ToolCall
 from core.text import clean_text
 from core.values import CallState
 from workers.acting.gate import Gate
@@ -54,11 +55,25 @@ class Actor:
         async with beating():
             crash_point("act.before_gate")
             async with change(self._database, self._rooms) as work:
-                passage = await self._gate.pass_through(work, step)
+                passage = await self._gate.pass_through(work, step, activity.info().attempt)
             if passage.action is None:
                 return Acted(tool_call_id=passage.call.id, state=CallState(passage.call.state))
             crash_point("act.intended")
+            if not await self._is_newest(passage.call):
+                return await self._standing(passage.call)
             return await asyncio.shield(self._execute(passage.call, passage.action))
+
+    async def _is_newest(self, call: ToolCall) -> bool:
+        """Whether this attempt may still send: one that stood still since the gate may have been replaced."""
+        async with self._database.reading() as session:
+            intent = await calls.intent_of(session, call.id)
+        return intent is not None and intent.outcome is None and intent.attempt == activity.info().attempt
+
+    async def _standing(self, call: ToolCall) -> Acted:
+        _log.info("a newer attempt has begun; this one sends nothing", tool_call_id=call.id)
+        async with self._database.reading() as session:
+            row = await session.get_one(ToolCall, call.id)
+        return Acted(tool_call_id=call.id, state=CallState(row.state))
 
     async def _execute(self, call: ToolCall, action: BoundAction) -> Acted:
         try:
@@ -104,7 +119,7 @@ class Actor:
         async with change(self._database, self._rooms) as work:
             _, row = await calls.lock(work.session, call.id)
             intent = await calls.intent_of(work.session, call.id)
-            if intent is None or intent.outcome is not None:
+            if intent is None or not _may_settle(intent, row, state, activity.info().attempt):
                 return Acted(tool_call_id=call.id, state=CallState(row.state))
             await calls.settle(work, row, state, result=result, detail=detail)
             kind = {CallState.DONE: "call.executed", CallState.UNKNOWN: "call.unknown"}.get(state, "call.failed")
@@ -112,6 +127,16 @@ class Actor:
             await self._gate.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
         crash_point("act.recorded")
         return Acted(tool_call_id=call.id, state=state)
+
+
+def _may_settle(intent: Intent, call: ToolCall, state: CallState, attempt: int) -> bool:
+    """Whether what this attempt knows counts. A replaced one only makes known what nobody knew."""
+    if intent.outcome is not None:
+        return False
+    if intent.attempt == attempt:
+        return True
+    alone = call.effect == Effect.AT_MOST_ONCE and state is CallState.FAILED
+    return call.state == CallState.UNKNOWN and (state is CallState.DONE or alone)
 
 
 def _fit(result: dict[str, Any]) -> dict[str, Any]:

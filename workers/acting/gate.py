@@ -15,7 +15,7 @@ from core.store import approvals, calls, context
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval
-from core.tables.work import ToolCall, Turn
+from core.tables.work import Intent, ToolCall, Turn
 from core.values import ApprovalState, CallState, CallVerdict, TurnState
 from workers.calling import bind
 
@@ -40,12 +40,12 @@ class Gate:
     registry: Registry
     audit: AuditTrail
 
-    async def pass_through(self, work: Work, step: ActInput) -> Passage:
+    async def pass_through(self, work: Work, step: ActInput, attempt: int) -> Passage:
         """Let the call pass, once; give what stands already; or shut it, with the reason stored and told."""
         turn, call = await calls.lock(work.session, step.tool_call_id)
         intent = await calls.intent_of(work.session, call.id)
         if intent is not None:
-            return await self._again(work, call, step.outcome, settled=intent.outcome is not None)
+            return await self._again(work, call, step.outcome, intent, attempt)
         if call.state not in {CallState.PROPOSED, CallState.AWAITING}:
             return Passage(call, None)
         try:
@@ -53,15 +53,18 @@ class Gate:
         except Shut as shut:
             return await self._shut(work, call, str(shut))
         approval_id = step.outcome.approval_id if step.outcome else None
-        await calls.begin(work, call, approval_id, call.id)
+        await calls.begin(work, call, approval_id, call.id, attempt)
         facts = {"action": call.action, "approval_id": approval_id, "rule": call.rule}
         await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
         return Passage(call, action)
 
-    async def _again(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None, *, settled: bool) -> Passage:
-        """An intent is there: an earlier attempt sent, or was about to. Only what is safe to repeat is sent again."""
-        if settled or call.state == CallState.UNKNOWN:
+    async def _again(
+        self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None, intent: Intent, attempt: int
+    ) -> Passage:
+        """An intent is there: another attempt sent, or was about to. Only what is safe to repeat is sent again."""
+        if intent.outcome is not None or call.state == CallState.UNKNOWN or attempt < intent.attempt:
             return Passage(call, None)
+        intent.attempt = attempt
         try:
             return Passage(call, await self._check_repeatable(work, call, outcome))
         except Shut as shut:

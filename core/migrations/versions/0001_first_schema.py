@@ -439,6 +439,7 @@ def upgrade() -> None:
         sa.Column("tool_call_id", sa.String(), nullable=False),
         sa.Column("approval_id", sa.String(), nullable=True),
         sa.Column("idempotency_key", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),

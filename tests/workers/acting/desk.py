@@ -57,19 +57,21 @@ class Desk:
         self.owner = await self.world.person(self.asker.workspace_id, Role.OWNER)
         self.conversation_id = await self.world.conversation(self.asker, self.owner)
 
-    def actor(self, manifest: ConnectorManifest | None = None) -> Actor:
+    def actor(self, manifest: ConnectorManifest | None = None, database: Any = None) -> Actor:
         """The activity's implementation; with a manifest, the connector has become another."""
         if manifest is not None:
             self.notes._manifest = manifest
         gate = Gate(Registry.load([self.notes]), AuditTrail(self.ring))
-        return Actor(self.world.database, self.world.rooms, gate)
+        return Actor(database or self.world.database, self.world.rooms, gate)
 
-    async def act(self, asked: Asked, *, attempt: int = 1, manifest: ConnectorManifest | None = None) -> Acted:
+    async def act(
+        self, asked: Asked, *, attempt: int = 1, manifest: ConnectorManifest | None = None, database: Any = None
+    ) -> Acted:
         """Run the activity as Temporal would."""
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, attempt=attempt)
         step = ActInput(tool_call_id=asked.call.id, outcome=asked.outcome)
-        return await environment.run(self.actor(manifest).act, step)
+        return await environment.run(self.actor(manifest, database).act, step)
 
     async def call(self, name: str = "add", text: str = "x", turn: Turn | None = None, place: int = 0) -> Asked:
         """A planned call: allowed, or not yet asked about."""

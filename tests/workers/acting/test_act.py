@@ -1,13 +1,21 @@
 """What becomes of a call that was sent, or was about to be when the worker died."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from temporalio.exceptions import ApplicationError
+from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.testing import capture_logs
+from temporalio.activity import ActivityCancellationDetails
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
 
 from connectors.base import CallContext, NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from core.messages import ActInput
 from core.store import calls
+from core.store.database import Database
 from core.store.work import change
 from core.tables.work import Intent, ToolCall
 from core.values import CallState
@@ -20,7 +28,7 @@ async def intend(desk: Desk, asked: Asked) -> None:
     """As a worker that died after its intent."""
     async with change(desk.world.database, desk.world.rooms) as work:
         _, call = await calls.lock(work.session, asked.call.id)
-        await calls.begin(work, call, asked.outcome.approval_id if asked.outcome else None, call.id)
+        await calls.begin(work, call, asked.outcome.approval_id if asked.outcome else None, call.id, 1)
 
 
 class TestLostWorker:
@@ -92,11 +100,96 @@ class TestLostWorker:
         while len(desk.notes.sent) < 2:
             await asyncio.sleep(0)
         desk.notes.hold.set()
-        states = {one.state for one in await asyncio.gather(slow, other)}
+        await slow
 
-        assert len(states) == 1
+        assert (await other).state == CallState.DONE
+        assert (await desk.state(asked))[0] == CallState.DONE
         told = await desk.world.told(desk.conversation_id)
-        assert sum(one in {"tool.finished", "tool.failed"} for one in told) == 1
+        assert [one for one in told if one in {"tool.finished", "tool.failed"}] == ["tool.finished"]
+
+
+class HeldReading:
+    """A database whose next reading waits: as a process that stands still after the gate."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.reached, self.released = asyncio.Event(), asyncio.Event()
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncSession]:
+        return self.database.writing()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        self.reached.set()
+        await self.released.wait()
+        async with self.database.reading() as session:
+            yield session
+
+
+class TestStoodStill:
+    @pytest.mark.parametrize(
+        ("name", "stands", "sent"),
+        [("send", CallState.UNKNOWN, 0), ("put", CallState.DONE, 1), ("add", CallState.DONE, 1)],
+    )
+    async def test_between_gate_and_connector_sends_nothing_once_another_attempt_began(
+        self, desk: Desk, name: str, stands: CallState, sent: int
+    ):
+        asked = await (desk.call(name) if name == "add" else desk.approved(name))
+        held = HeldReading(desk.world.database)
+        stale = asyncio.create_task(desk.act(asked, database=held))
+        await held.reached.wait()
+
+        second = await desk.act(asked, attempt=2)
+        held.released.set()
+
+        assert (await stale).state == second.state == stands
+        assert len(desk.notes.sent) == sent
+        assert (await desk.state(asked))[0] == stands
+
+    async def test_before_the_gate_sends_nothing_while_a_newer_attempt_runs(self, desk: Desk):
+        asked = await desk.call("add")
+        desk.notes.hold = asyncio.Event()
+        newer = asyncio.create_task(desk.act(asked, attempt=2))
+        await desk.notes.entered.wait()
+
+        stale = await desk.act(asked, attempt=1)
+        desk.notes.hold.set()
+
+        assert (stale.state, (await newer).state) == (CallState.RUNNING, CallState.DONE)
+        assert len(desk.notes.sent) == 1
+
+
+class TestGivenUp:
+    @pytest.mark.parametrize("details", [{"not_found": True}, {"timed_out": True}])
+    async def test_by_temporal_ends_without_a_traceback(self, desk: Desk, details: dict[str, bool]):
+        asked = await desk.approved("send")
+        environment = ActivityEnvironment()
+        held = HeldReading(desk.world.database)
+        step = ActInput(tool_call_id=asked.call.id, outcome=asked.outcome)
+        acting = asyncio.ensure_future(environment.run(desk.actor(database=held).act, step))
+        await held.reached.wait()
+
+        with capture_logs() as logs:
+            environment.cancel(ActivityCancellationDetails(**details))
+            with pytest.raises(ApplicationError) as caught:
+                await acting
+
+        assert caught.value.category is ApplicationErrorCategory.BENIGN
+        assert caught.value.non_retryable is False
+        assert [(one["log_level"], "exc_info" in one) for one in logs] == [("info", False)]
+
+    async def test_by_request_is_cancelled_as_ever(self, desk: Desk):
+        asked = await desk.approved("send")
+        environment = ActivityEnvironment()
+        held = HeldReading(desk.world.database)
+        step = ActInput(tool_call_id=asked.call.id, outcome=asked.outcome)
+        acting = asyncio.ensure_future(environment.run(desk.actor(database=held).act, step))
+        await held.reached.wait()
+
+        environment.cancel(ActivityCancellationDetails(cancel_requested=True))
+
+        with pytest.raises(asyncio.CancelledError):
+            await acting
 
 
 class TestFailure:
