@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 import typer
 
-from cli.talk.ending import ServerError
+from cli.talk.ending import ServerError, WrongUsage
 from cli.talk.screen import Screen, one_line
 from cli.talk.server import Server
 from cli.talk.values import lines_of
 from core.clock import now
 from core.errors import Invalid
 from core.messages import Approvers
+from core.permissions import Door
 from core.text import reveal
 from core.values import ApprovalState, DecisionVerdict
 from core.views import ApprovalView
@@ -27,6 +28,12 @@ class Show(Protocol):
 
 
 SHORT = 12  # characters of a digest that people compare
+_DOORS: dict[str, str] = {
+    Door.REST: "the API",
+    Door.SOCKET: "the page",
+    Door.WEB: "the page",
+    Door.CLI: "the command line",
+}
 _HIDDEN = "Hidden characters are written as [U+....]."
 
 
@@ -68,14 +75,20 @@ async def show_approval(server: Server, screen: Screen, approval_id: str) -> Non
 async def decide_approval(
     server: Server, screen: Screen, approval_id: str, verdict: DecisionVerdict, comment: str | None, *, sure: bool
 ) -> int:
-    """Show what would run, ask a person who is there, and send the decision; returns the exit code."""
+    """Show what would run, ask a person who is there, and send the decision; returns the exit code.
+
+    Raises WrongUsage when nobody is there and `sure` does not say that it is meant.
+    """
+    if not (sure or screen.interactive):
+        message = "Nobody can be asked here whether this is meant: add --yes."
+        raise WrongUsage(message)
     approval = await load(server, approval_id)
     if not screen.json:
         render(screen, approval)
     if approval.arguments_cut and verdict is DecisionVerdict.APPROVE:
         message = "Not all arguments can be shown here, so they cannot be approved here: open the page."
         raise Invalid(message)
-    if screen.interactive and not sure and not confirmed(approval, verdict):
+    if not sure and not confirmed(approval, verdict):
         screen.say("Nothing was decided.")
         return 1
     answer = await decide(server, approval, verdict, comment)
@@ -103,9 +116,14 @@ def tell(screen: Screen, answer: Mapping[str, Any]) -> None:
 def outcome(approval: ApprovalView) -> str:
     """Return what an approval came to, and who decided."""
     who = f" by {reveal(approval.decided_by_name)}" if approval.decided_by_name else ""
-    where = f" on {reveal(approval.decided_door)}" if approval.decided_door else ""
+    where = f" on {door_name(approval.decided_door)}" if approval.decided_door else ""
     why = f": {reveal(approval.comment)}" if approval.comment else ""
     return f"{approval.state.capitalize()}{who}{where}{why}"
+
+
+def door_name(door: str) -> str:
+    """Name the door that a decision came through, in words."""
+    return _DOORS.get(door) or reveal(door)
 
 
 def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> None:

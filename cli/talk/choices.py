@@ -14,7 +14,7 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100, help="Most rows.")]
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of all state.")]
 Comment = Annotated[str | None, typer.Option("--comment", help="Your reason; the assistant is told.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again; needed where nobody can be asked.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Take the password from stdin's first line.")]
 
 

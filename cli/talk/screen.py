@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from core.text import reveal
+
 _KEPT = frozenset("\n\t")
 _WIDE = 4000  # columns of a pipe
 
 
 def clean(text: object) -> str:
-    """Drop C0, C1 and ESC from anything that came from elsewhere: a terminal obeys them."""
-    return "".join(one for one in str(text) if one in _KEPT or unicodedata.category(one) not in {"Cc", "Cs"})
+    """Drop C0, C1 and ESC from anything that came from elsewhere, which a terminal obeys; write hidden ones out."""
+    return reveal("".join(one for one in str(text) if one in _KEPT or unicodedata.category(one) not in {"Cc", "Cs"}))
 
 
 def one_line(text: object) -> str:

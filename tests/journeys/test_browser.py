@@ -126,7 +126,7 @@ async def approve_by_command(terminal: Terminal, product: Product) -> None:
     assert (await terminal.login(product.url)).code == 0
     listed = (await terminal.run("approvals", "list", "--json")).data["items"]
     assert [one["state"] for one in listed] == ["pending"]
-    decided = await terminal.run("approvals", "approve", listed[0]["id"])
+    decided = await terminal.run("approvals", "approve", listed[0]["id"], "--yes")
     assert (decided.code, "Approved by Ana" in decided.out) == (0, True), decided
 
 

@@ -24,8 +24,9 @@ class TestCommands:
         asked = (await terminal.run("chat", "delete the task Buy milk", "--json")).data
         approval = (await terminal.run("approvals", "list", "--json")).data["items"][0]
         shown = await terminal.run("approvals", "show", approval["id"])
-        decided = (await terminal.run("approvals", "approve", approval["id"], "--json")).data
-        again = await terminal.run("approvals", "reject", approval["id"])
+        unsure = await terminal.run("approvals", "approve", approval["id"])
+        decided = (await terminal.run("approvals", "approve", approval["id"], "--yes", "--json")).data
+        again = await terminal.run("approvals", "reject", approval["id"], "--yes")
         async with Person(product.url) as person:
             await person.sign_in()
             await person.ended(asked["turn"]["id"])
@@ -38,6 +39,7 @@ class TestCommands:
         assert ("waiting", approval["id"]) == (asked["turn"]["state"], asked["approvals"][0]["id"])
         assert "Buy milk" in shown.out
         assert "DESTRUCTIVE" in shown.out
+        assert (unsure.code, "--yes" in unsure.err) == (2, True), unsure
         assert (decided["state"], decided["approval"]["state"]) == ("accepted", "approved")
         assert (again.code, "Ana" in again.err) == (4, True), again
         assert ("Buy milk" in after.out, "Call Ben" in after.out) == (False, True)

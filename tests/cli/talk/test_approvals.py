@@ -2,7 +2,8 @@
 
 import pytest
 
-from cli.talk.approvals import decide_approval, render, show_approval
+from cli.talk.approvals import decide_approval, outcome, render, show_approval
+from cli.talk.ending import WrongUsage, exit_code
 from cli.talk.server import open_server
 from core.errors import Invalid
 from core.values import DecisionVerdict
@@ -44,6 +45,23 @@ class TestRender:
         assert '"b": [' in shown(screen, arguments={"a": {"b": [1, {"c": "d"}]}})
 
 
+class TestOutcome:
+    @pytest.mark.parametrize(
+        ("door", "named"),
+        [
+            ("rest", "the API"),
+            ("socket", "the page"),
+            ("web", "the page"),
+            ("cli", "the command line"),
+            ("x\u202e", "x[U+202E]"),
+        ],
+    )
+    def test_doors_are_named_in_words(self, door, named):
+        view = ApprovalView.model_validate(approval(state="approved", decided_by_name="Ana", decided_door=door))
+
+        assert outcome(view) == f"Approved by Ana on {named}"
+
+
 class TestDecide:
     @pytest.fixture
     async def server(self, stage, signed_in):
@@ -65,6 +83,15 @@ class TestDecide:
             await decide_approval(server, screen(), "apr_1", DecisionVerdict.APPROVE, None, sure=True)
 
         assert [name for name, _ in stage.received] == []
+
+    @pytest.mark.parametrize("as_json", [True, False])
+    @pytest.mark.parametrize("verdict", list(DecisionVerdict))
+    async def test_where_nobody_can_be_asked_it_has_to_be_said(self, stage, server, screen, verdict, as_json):
+        with pytest.raises(WrongUsage, match="--yes") as caught:
+            await decide_approval(server, screen(as_json=as_json), "apr_1", verdict, None, sure=False)
+
+        assert exit_code(caught.value) == 2
+        assert stage.received == []
 
     async def test_showing_decides_nothing(self, stage, server, screen):
         await show_approval(server, screen(), "apr_1")

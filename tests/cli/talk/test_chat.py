@@ -36,6 +36,16 @@ class TestChat:
 
         assert (code, screen.out.getvalue()) == (0, "One two\n")
 
+    async def test_hidden_characters_of_an_answer_are_written_out(self, stage, talk):
+        talking = asyncio.create_task(talk())
+        await stage.got("message.send")
+        await stage.delta(0, "pay \u202e")
+        await stage.delta(5, "eve")
+        await stage.happen("turn.finished", turn=turn("finished"), message=message(9, "pay \u202eeve", "assistant"))
+        _, screen = await talking
+
+        assert screen.out.getvalue() == "pay [U+202E]eve\n"
+
     async def test_a_lost_piece_does_not_lose_text(self, stage, talk):
         talking = asyncio.create_task(talk())
         await stage.got("message.send")

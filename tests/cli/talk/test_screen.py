@@ -12,6 +12,10 @@ class TestClean:
     def test_no_control_character_reaches_the_terminal(self, bad):
         assert not any(ord(one) < 32 or 127 <= ord(one) < 160 for one in clean(f"a{bad}b"))
 
+    @pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\ufeff", "\u2028", "\U000e0041"])
+    def test_hidden_characters_are_written_out(self, hidden):
+        assert clean(f"a{hidden}b") == f"a[U+{ord(hidden):04X}]b"
+
     def test_lines_tabs_and_other_scripts_stay(self):
         assert clean("a\n\t你好 👍🏽") == "a\n\t你好 👍🏽"
 
