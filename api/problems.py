@@ -1,6 +1,7 @@
 """Problem documents (RFC 9457): every error answer has the same members, and none tells what only the log may know."""
 
 import math
+import re
 from typing import Any
 
 import structlog
@@ -14,11 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from core.errors import AssentError, Unavailable
+from core.text import clean_text
 from core.values import Value
 
 _log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 _MAX_ERRORS = 20
+_PLACES = re.compile(r"\A(body|query|path|header)\.")
+_OF_PYDANTIC = re.compile(r"\AValue error, (text )?")
 _BY_STATUS = {
     400: ("bad_request", "Bad request", "The request cannot be understood."),
     404: ("not_found", "Not found", "There is nothing at this address."),
@@ -73,10 +77,19 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = [
-        {"where": ".".join(str(part) for part in one["loc"]), "what": one["msg"]}
+        {"where": clean_text(".".join(str(part) for part in one["loc"])), "what": one["msg"]}
         for one in error.errors()[:_MAX_ERRORS]
     ]
-    return problem(422, "invalid", "Not valid", "Some of what was sent cannot be accepted as it is.", errors=errors)
+    detail = "Some of what was sent cannot be accepted as it is."
+    if len(errors) == 1:
+        detail = in_words(errors[0]["where"], errors[0]["what"])
+    return problem(422, "invalid", "Not valid", detail, errors=errors)
+
+
+def in_words(where: str, what: str) -> str:
+    """Say in one sentence what is wrong with one field."""
+    name = _PLACES.sub("", where)
+    return f"{_OF_PYDANTIC.sub('', what)}." if name.isdecimal() else f"{name[:64]}: {_OF_PYDANTIC.sub('', what)}."
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

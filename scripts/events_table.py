@@ -39,7 +39,7 @@ MIDDLE = """
 `resync_required` (with `epoch` and `last_seq`) answers a resume that cannot be exact, because more than 1,000 events
 were missed or the stream began anew: fetch the state, then join without `after_seq`. Outside of an answer, the server
 sends `error {code, detail, stream?}`: `not_found` or `resync_required` for a stream that is not listened to any more,
-`not_signed_in` before it disconnects.
+`not_signed_in` before it disconnects. An event that is not in this table is answered with `unknown_event`.
 
 ## From the server, durable
 

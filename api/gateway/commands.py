@@ -20,7 +20,7 @@ class Handshake(Value):
 
 
 class SendMessage(Value):
-    """`message.send`: say something. The same `client_message_id` again is the same message."""
+    """`message.send`: say something. The same `client_message_id` again is the same message, and no other."""
 
     conversation_id: Id
     text: SafeStr

@@ -15,6 +15,7 @@ from api.gateway.feeds import Feeds
 from api.gateway.typists import Typists
 from api.intake import Intake
 from api.limits import Limits
+from api.problems import in_words
 from core.errors import AssentError, Invalid, NotFound
 from core.store import audience, partials
 from core.store.database import Database
@@ -175,5 +176,12 @@ def read(model: type[ValueT], arguments: list[Any]) -> ValueT:
             {"field": ".".join(str(part)[:64] for part in one["loc"]), "problem": one["msg"][:200]}
             for one in error.errors(include_input=False, include_url=False, include_context=False)[:10]
         ]
-        names = ", ".join(dict.fromkeys(one["field"] for one in fields))
-        raise Invalid(f"These fields are not right: {names}.", fields=fields) from None
+        raise Invalid(_why(fields), fields=fields) from None
+
+
+def _why(fields: list[dict[str, str]]) -> str:
+    """Say what is wrong: the only thing in full, several by their names."""
+    if len(fields) == 1:
+        return in_words(fields[0]["field"], fields[0]["problem"])
+    names = ", ".join(dict.fromkeys(one["field"] for one in fields))
+    return f"These fields are not right: {names}."

@@ -134,6 +134,15 @@ class TestBadInput:
         assert answered["error"]["code"] == "unknown_event"
         assert "message.send" in answered["error"]["detail"]
 
+    async def test_one_wrong_field_is_told_with_its_reason(self, stage: Stage, ana) -> None:
+        listener = await stage.listener(ana)
+        good = {"conversation_id": new_id("cnv"), "text": "x", "client_message_id": "1"}
+        one = await listener.call("message.send", good | {"text": "a\x00b"})
+        two = await listener.call("message.send", {"text": "x"})
+
+        assert one["error"]["detail"] == "text: must not contain the NUL character."
+        assert two["error"]["detail"] == "These fields are not right: conversation_id, client_message_id."
+
     async def test_a_broken_server_still_answers(self, stage: Stage, ana, monkeypatch) -> None:
         async def breaks(*_: object) -> None:
             raise ZeroDivisionError

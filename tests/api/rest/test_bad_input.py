@@ -163,6 +163,20 @@ class TestBadInput:
             "body.role",
         }
 
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            (GOOD | {"text": "a\x00b"}, "Text must not contain the NUL character."),
+            ({"text": "Hello"}, "client_message_id: Field required."),
+            (GOOD | {"x" * 1000: 1}, f"{'x' * 64}: Extra inputs are not permitted."),
+            ([], "body: Input should be a valid dictionary or object to extract fields from."),
+        ],
+    )
+    async def test_one_wrong_field_is_told_with_its_reason(self, ana, conversation_id, body, said):
+        answer = await ana.ask("POST", f"/conversations/{conversation_id}/messages", json=body)
+
+        assert answer.json()["detail"] == said
+
     async def test_a_body_without_a_length_is_counted_as_it_comes(self, ana, conversation_id):
         read = 0
 
