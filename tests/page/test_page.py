@@ -68,6 +68,22 @@ class TestPage:
         await expect(talk.get_by_text("hello")).to_have_count(1)
         await expect(talk.get_by_role("button", name="Stop the answer")).to_be_visible()
 
+    async def test_a_new_request_for_consent_is_shown_from_its_top_on_a_phone(self, stage, talk):
+        await talk.set_viewport_size({"width": 320, "height": 568})
+        await stage.happen("message.created", message=message(1, "delete the task Buy milk"))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen("tool.proposed", call=call("awaiting approval"))
+        await stage.happen("approval.requested", approval=approval())
+        await stage.happen("turn.waiting", turn=turn("waiting"))
+        card = talk.locator(".talk [data-approval]")
+        await expect(talk.locator(".turn.waiting")).to_have_count(1)
+
+        await expect(card.locator(".risk")).to_be_in_viewport(ratio=1)
+        await expect(card.get_by_role("heading")).to_be_in_viewport(ratio=1)
+        assert await talk.evaluate(
+            "document.querySelector('.log').scrollHeight > document.querySelector('.log').clientHeight"
+        )
+
     async def test_a_message_without_an_answer_is_sent_again_under_its_own_id(self, stage, talk):
         stage.drops = 1
         await talk.get_by_label("Message", exact=True).fill("once")

@@ -26,7 +26,7 @@ export function approvalCard(approval, me, actions, { withLink = false } = {}) {
 
 export function outcome(approval) {
   const who = approval.decided_by_name ? words.by(reveal(approval.decided_by_name)) : "";
-  const through = approval.decided_door ? ` on ${reveal(approval.decided_door)}` : "";
+  const through = approval.decided_door ? words.through(words.door[approval.decided_door] ?? reveal(approval.decided_door)) : "";
   return `${words.approvalState[approval.state] ?? reveal(approval.state)}${who}${through}${approval.comment ? `: ${reveal(approval.comment)}` : ""}`;
 }
 

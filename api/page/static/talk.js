@@ -20,7 +20,18 @@ export function talkView(actions) {
   const rows = h("div", { class: "rows" });
   log.append(more, empty, rows);
   const element = h("section", { class: "talk", "aria-label": words.conversation }, heading, log, typing, form);
+  let asked;
   return { element, focus: () => text.focus(), update: (state) => update(state) };
+
+  // Follows what is said; a new request for consent is shown from its top, and stays until something is said after it.
+  function follow() {
+    const card = askedLast(rows);
+    if (card && asked === card.dataset.approval) return;
+    asked = card?.dataset.approval;
+    log.scrollTop = log.scrollHeight;
+    const above = card ? log.getBoundingClientRect().top - card.getBoundingClientRect().top : 0;
+    if (above > 0) log.scrollTop -= above;
+  }
 
   function update(state) {
     const { open } = state;
@@ -33,8 +44,14 @@ export function talkView(actions) {
     const names = Object.values(open.typing);
     typing.textContent = names.length ? words.typing(names.map(reveal)) : "";
     stop.hidden = !Object.values(open.turns).some((turn) => !ENDED.has(turn.state));
-    if (atEnd) log.scrollTop = log.scrollHeight;
+    if (atEnd) follow();
   }
+}
+
+function askedLast(rows) {
+  const said = [...rows.querySelectorAll(".message")].pop();
+  return [...rows.querySelectorAll(".approval:not(.settled)")]
+    .find((card) => !said || card.compareDocumentPosition(said) & Node.DOCUMENT_POSITION_PRECEDING);
 }
 
 function composer(actions, stop) {

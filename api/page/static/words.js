@@ -98,6 +98,8 @@ export const words = {
   kept: "Your decision is kept; it takes effect as soon as the server can pass it on.",
   notYours: "Somebody else decides this.",
   approvalState: { approved: "Approved", rejected: "Rejected", expired: "Not decided in time: that is a refusal", withdrawn: "Withdrawn, since the answer was stopped" },
+  through: (door) => ` on ${door}`,
+  door: { rest: "the API", socket: "the page", web: "the page", cli: "the command line" },
   by: (who) => ` by ${who}`,
   openConversation: "Open its conversation",
   somebody: "somebody else",
