@@ -35,7 +35,6 @@ class ChatTurn:
         self._turn = turn
         self._epoch = turn.lease_epoch
         self._granted = turn.lease_epoch
-        self._parked = False
         self._stopped = False
         self._asking = 0
         self._spent = timedelta()
@@ -60,7 +59,8 @@ class ChatTurn:
             if thought.ended or self._stopped:
                 return
             await self._carry_out(thought.calls)
-            if self._stopped or not await self._has_lease():
+            asked = any(call.approval for call in thought.calls)
+            if self._stopped or (asked and not await self._has_lease()):
                 return
         await self._fail("too_many_rounds", "The assistant went on asking for actions without an answer.")
 
@@ -137,11 +137,9 @@ class ChatTurn:
             start_to_close_timeout=policies.STEP_TIMEOUT,
             retry_policy=policies.STEP_RETRY,
         )
-        self._parked = True
 
     async def _has_lease(self) -> bool:
-        if not self._parked:
-            return True
+        """Take the conversation again. Only SQL knows whether it was given back: a lost task forgets that it parked."""
         answer = await workflow.execute_local_activity(
             activities.resume_turn,
             self._step(),
@@ -153,7 +151,6 @@ class ChatTurn:
         if answer.epoch is None:
             await workflow.wait_condition(lambda: self._stopped or self._granted > self._epoch)
         self._epoch = answer.epoch or self._granted
-        self._parked = False
         return not self._stopped
 
     async def _fail(self, code: str, detail: str) -> None:

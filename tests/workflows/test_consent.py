@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from core.errors import AlreadyDecided, DigestMismatch, Expired, NotAllowed, NotFound
+from core.messages import TurnStep
 from core.permissions import Role
+from core.store import turns
+from core.store.work import change
 from core.tables.consent import Approval, Decision
 from core.tables.records import AuditRow
 from core.tables.work import Turn
@@ -14,6 +17,7 @@ from tests.workflows.script import call
 from tests.workflows.stage import Stage, open_stage
 from tests.world import eventually
 from workers.llm.port import ToolAnswered
+from workflows.handles import turn_workflow_id
 
 pytestmark = pytest.mark.server
 
@@ -170,6 +174,26 @@ class TestParked:
         events = await stage.events(stage.conversation_id)
         order = [row.body["turn"]["id"] for row in events if row.type == "turn.finished"]
         assert order == [running.turn_id, parked.turn_id, queued.turn_id]
+
+    async def test_that_it_gave_the_conversation_back_is_not_forgotten_with_a_lost_task(self, stage: Stage):
+        stage.notes.hold = asyncio.Event()
+        sent = await stage.send("go", [call("send", "a", "c1"), call("read", "b", "c2")], ["Not sent."])
+        (approval,) = await stage.pending()
+        await stage.until_sent(1)
+        await stage.decide(approval, "reject")
+
+        async def heard() -> bool:
+            history = await stage.history(turn_workflow_id(sent.turn_id))
+            return any(one.HasField("child_workflow_execution_completed_event_attributes") for one in history.events)
+
+        await eventually(heard)
+        turn = await stage.get(Turn, sent.turn_id)
+        async with change(stage.database, stage.rooms) as work:
+            await turns.park(work, TurnStep(turn_id=turn.id, lease_epoch=turn.lease_epoch))
+        stage.notes.hold.set()
+
+        assert (await stage.ended(sent.turn_id)).state == TurnState.FINISHED
+        assert await stage.reply(sent.turn_id) == "Not sent."
 
     async def test_two_parked_turns_resume_each(self, stage: Stage):
         first = await stage.send("one", [call("send", "1")], ["One."])
