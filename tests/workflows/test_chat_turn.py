@@ -1,6 +1,7 @@
 """A turn on a real Temporal server: plain, with tools, stopped, failed, retried."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -51,6 +52,19 @@ class TestPlainTurn:
         told = [row for row in await stage.events(stage.conversation_id) if row.type == "turn.finished"]
         assert [row.body["turn"]["id"] for row in told] == [one.turn_id for one in sent]
         assert [row.seq for row in await stage.events(stage.conversation_id)] == list(range(1, 20))
+
+
+class TestMistyped:
+    async def test_commands_are_answered_and_leave_no_traceback_in_the_log(
+        self, stage: Stage, caplog: pytest.LogCaptureFixture
+    ):
+        caplog.set_level(logging.INFO)
+
+        sent = [await stage.send(f"/do note.fly{number} text=x") for number in range(10)]
+        turns = [await stage.ended(one.turn_id) for one in sent]
+
+        assert {turn.state for turn in turns} == {TurnState.FAILED}
+        assert [record.getMessage() for record in caplog.records if record.exc_info] == []
 
 
 class TestTools:
