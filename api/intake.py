@@ -27,16 +27,16 @@ from core.ids import Id
 from core.permissions import Door, Principal
 from core.rooms import Rooms
 from core.settings import Settings
-from core.store import approvals, decisions, outbox, submissions, turns
+from core.store import approvals, conversations, decisions, lease, outbox, submissions, turns
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.decisions import Answer
-from core.store.work import change
+from core.store.work import Work, change
 from core.tables.consent import Decision
 from core.tables.work import Turn
 from core.text import check_text
 from core.values import ApprovalState, DecisionVerdict, TurnState, Value
-from core.views import ApprovalView, TurnView
+from core.views import ApprovalView, ConversationView, TurnView
 from workflows.handles import ACCEPTED, CLOSED, Workflows
 
 _log = structlog.get_logger()
@@ -58,6 +58,14 @@ class Decided(Value):
 
     state: Literal["accepted", "received"]
     approval: ApprovalView
+
+
+class _Stopped(Value):
+    """A turn that was running until somebody stopped it, and what its workflow has to withdraw."""
+
+    turn_id: str
+    approval_ids: list[str]
+    user_id: str
 
 
 class Intake:
@@ -93,13 +101,20 @@ class Intake:
     async def stop_turn(self, who: Principal, turn_id: str) -> TurnView:
         """Stop a turn at once; what it had sent already is not undone. Stopping twice is stopping once."""
         async with change(self._database, self._rooms) as work:
-            view, running = await turns.stop(work, who, turn_id)
-            open_ids = [row.id for row in await approvals.open_of_turn(work.session, turn_id)] if running else []
-            if running:
-                body = {"turn_id": turn_id, "approval_ids": open_ids, "user_id": who.user_id}
-                outbox.put(work, outbox.STOP_TURN, turn_id, body, delay=submissions.RELAY_GRACE)
-        if running:
-            self._tell(self._tell_stopped(turn_id, open_ids, who.user_id))
+            view, stopped = await _stop(work, who, turn_id)
+        if stopped:
+            self._tell(self._tell_stopped(stopped))
+        return view
+
+    async def delete_conversation(self, who: Principal, conversation_id: str) -> ConversationView:
+        """Hide a conversation and stop all that is open in it, at once. Raises NotFound, NotAllowed."""
+        async with change(self._database, self._rooms) as work:
+            await lease.lock_conversation(work.session, conversation_id)
+            await conversations.check_owned(work.session, who, conversation_id)
+            ended = [await _stop(work, who, one) for one in await turns.open_of(work.session, conversation_id)]
+            view = await conversations.delete(work, who, conversation_id)
+        for stopped in [one for _, one in ended if one]:
+            self._tell(self._tell_stopped(stopped))
         return view
 
     async def submit_decision(
@@ -171,12 +186,12 @@ class Intake:
         async with self._starts:
             await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch)
 
-    async def _tell_stopped(self, turn_id: str, approval_ids: list[str], user_id: str) -> None:
-        for lost in await self._workflows.stop_turn(turn_id, approval_ids, user_id):
+    async def _tell_stopped(self, stopped: _Stopped) -> None:
+        for lost in await self._workflows.stop_turn(stopped.turn_id, stopped.approval_ids, stopped.user_id):
             async with change(self._database, self._rooms) as work:
                 await approvals.withdraw_lost(work, self._audit, lost)
         async with self._database.writing() as session:
-            await outbox.remove(session, outbox.STOP_TURN, turn_id)
+            await outbox.remove(session, outbox.STOP_TURN, stopped.turn_id)
 
     def _tell(self, telling: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(_quietly(telling))
@@ -204,6 +219,17 @@ class Intake:
         """Wait for what is being told; the relay tells the rest."""
         if self._telling:
             await asyncio.wait(self._telling, timeout=5)
+
+
+async def _stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, _Stopped | None]:
+    """Stop a turn in SQL, and note down what its workflow has to be told."""
+    view, was_running = await turns.stop(work, who, turn_id)
+    if not was_running:
+        return view, None
+    open_ids = [row.id for row in await approvals.open_of_turn(work.session, turn_id)]
+    stopped = _Stopped(turn_id=turn_id, approval_ids=open_ids, user_id=who.user_id)
+    outbox.put(work, outbox.STOP_TURN, turn_id, stopped.model_dump(), delay=submissions.RELAY_GRACE)
+    return view, stopped
 
 
 def _update_id(who: Principal, door: Door, approval_id: str, decision_id: str) -> str:

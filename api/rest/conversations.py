@@ -7,16 +7,15 @@ from pydantic import Field, StringConstraints
 
 from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Cursor, Limit, Page
-from core.store import conversations, turns
+from core.store import conversations
 from core.store.work import change
 from core.text import SafeStr
-from core.values import TurnState, Value
+from core.values import Value
 from core.views import ConversationView
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
 
 Title = Annotated[SafeStr, StringConstraints(strip_whitespace=True, max_length=200)]
-_MANY = 1000
 
 
 class NewConversation(Value):
@@ -73,14 +72,7 @@ async def rename(here: Here, who: Who, conversation_id: PathId, body: Rename) ->
 @router.delete("/{conversation_id}")
 async def delete(here: Here, who: Who, conversation_id: PathId) -> ConversationView:
     """Hide it from everybody and stop what runs in it; it can be restored."""
-    async with here.database.reading() as session:
-        await conversations.check_owned(session, who, conversation_id)
-        known = await turns.of_conversation(session, who, conversation_id, limit=_MANY)
-    for turn in known:
-        if not TurnState(turn.state).is_terminal:
-            await here.intake.stop_turn(who, turn.id)
-    async with change(here.database, here.rooms) as work:
-        return await conversations.delete(work, who, conversation_id)
+    return await here.intake.delete_conversation(who, conversation_id)
 
 
 @router.post("/{conversation_id}/restore")

@@ -1,6 +1,6 @@
 """Approvals in SQL: requested with their call, opened once their workflow waits, closed, consumed once."""
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
@@ -40,7 +40,7 @@ async def page(
     cursor: str | None,
 ) -> tuple[list[ApprovalView], str | None, int]:
     """Give the approvals the person sees, newest first. `state`: `pending`, `decided` or None for both."""
-    statement = _seen_by(who).where(Approval.state.in_(_states(state)))
+    statement = _seen_by(who).where(Approval.state.in_(_states(state)), ~_is_moot())
     if conversation_id is not None:
         statement = statement.where(Approval.conversation_id == conversation_id)
     total = (await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one()
@@ -54,6 +54,12 @@ async def page(
     rows = (await session.execute(statement)).all()
     following = rows[limit - 1][0].id if len(rows) > limit else None
     return [approval_view(*row) for row in rows[:limit]], following, total
+
+
+def _is_moot() -> ColumnElement[bool]:
+    """Whether nobody needs to decide any more: its conversation is deleted, and its withdrawal under way."""
+    deleted = select(Conversation.id).where(Conversation.deleted_at.is_not(None))
+    return and_(Approval.state == ApprovalState.PENDING, Approval.conversation_id.in_(deleted))
 
 
 def _states(state: str | None) -> tuple[ApprovalState, ...]:

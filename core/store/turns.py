@@ -1,5 +1,7 @@
 """Turns in SQL: begun, parked, resumed, restarted, ended; each ending is a compare-and-set with its one event."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +18,8 @@ from core.tables.talk import Conversation
 from core.tables.work import Turn
 from core.values import TurnState
 from core.views import MessageView, TurnView
+
+_OPEN = [state for state in TurnState if not state.is_terminal]
 
 
 async def one(session: AsyncSession, who: Principal, turn_id: str) -> TurnView:
@@ -35,6 +39,20 @@ async def of_conversation(
         .limit(limit)
     )
     return [turn_view(row) for row in (await session.execute(statement)).scalars()]
+
+
+async def open_of(session: AsyncSession, conversation_id: str) -> Sequence[str]:
+    """Give the ids of a conversation's turns that have not ended, the one that holds it last.
+
+    In this order stopping them all begins none of the others. The caller has checked who asks, and holds the lock.
+    """
+    statement = (
+        select(Turn.id)
+        .join(Conversation, Conversation.id == Turn.conversation_id)
+        .where(Turn.conversation_id == conversation_id, Turn.state.in_(_OPEN))
+        .order_by(func.coalesce(Conversation.active_turn_id, "") == Turn.id, Turn.place)
+    )
+    return (await session.execute(statement)).scalars().all()
 
 
 async def count(session: AsyncSession, conversation_id: str) -> int:

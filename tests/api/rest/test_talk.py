@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from core.errors import Unavailable
 from core.messages import TurnStep
 from core.permissions import Role
 from core.store import turns
@@ -60,6 +62,35 @@ class TestConversations:
         await ana.ask("DELETE", f"/conversations/{conversation_id}")
         async with house.database.reading() as session:
             assert (await session.get_one(Turn, turn_id)).state == "stopped"
+
+    async def test_deleting_begins_nothing_that_was_queued(self, house, ana, conversation_id, turn_id):
+        queued = [(await say(ana, conversation_id, str(n), str(n))).json()["turn_id"] for n in range(3)]
+        await ana.ask("DELETE", f"/conversations/{conversation_id}")
+        async with house.database.reading() as session:
+            ended = [await session.get_one(Turn, one) for one in (turn_id, *queued)]
+
+        assert [one.state for one in ended] == ["stopped"] * 4
+        assert [one.started_at for one in ended[1:]] == [None] * 3
+
+    async def test_a_message_that_races_with_deleting_never_goes_on_hidden(self, house, ana, conversation_id):
+        said = (say(ana, conversation_id, str(n), str(n)) for n in range(6))
+        await asyncio.gather(*said, ana.ask("DELETE", f"/conversations/{conversation_id}"))
+        async with house.database.reading() as session:
+            turns = (await session.execute(select(Turn).where(Turn.conversation_id == conversation_id))).scalars()
+
+        assert {one.state for one in turns} <= {"stopped"}
+
+    async def test_what_cannot_be_deleted_is_not_stopped(self, house, ana, conversation_id, turn_id, monkeypatch):
+        async def fails(*_: object) -> None:
+            message = "away"
+            raise Unavailable(message)
+
+        monkeypatch.setattr("core.store.conversations.delete", fails)
+        answer = await ana.ask("DELETE", f"/conversations/{conversation_id}")
+        async with house.database.reading() as session:
+            turn = await session.get_one(Turn, turn_id)
+
+        assert (answer.status_code, turn.state) == (503, "running")
 
     async def test_a_deleted_one_takes_no_messages(self, ana, conversation_id):
         await ana.ask("DELETE", f"/conversations/{conversation_id}")
@@ -216,6 +247,12 @@ class TestApprovals:
         answer = await self.decide(ana, approval_id, digest="e" * 64)
 
         assert (answer.status_code, answer.json()["code"]) == (409, "digest_mismatch")
+
+    async def test_it_waits_for_nobody_once_its_conversation_is_deleted(self, ana, approval_id, conversation_id):
+        await ana.ask("DELETE", f"/conversations/{conversation_id}")
+        page = (await ana.ask("GET", "/approvals?state=pending")).json()
+
+        assert (page["items"], page["total"]) == ([], 0)
 
     async def test_looking_decides_nothing(self, ana, approval_id):
         for path in (f"/approvals/{approval_id}", f"/approvals/{approval_id}/decision"):
