@@ -1,8 +1,10 @@
 """Kills from outside: the whole product, its Temporal server, a worker in mid-sentence, everything over a deadline."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -101,6 +103,26 @@ class TestTemporalServer:
         assert (turn["state"], decided.status_code, deleted["state"]) == ("finished", 200, "finished")
         assert ("Water plants" in listed, "Buy milk" in listed) == (True, False)
         assert second.pid != first.pid
+
+    async def test_with_its_temporal_server_frozen_health_tells_it_and_messages_are_taken_in(
+        self, product: Product, furnished: Furnished
+    ):
+        await product.start()
+        async with Person(product.url, furnished.token) as person:
+            frozen = product.temporal()
+            frozen.suspend()
+            unwell = await until(lambda: _state(person, {"down", "degraded"}))
+            ready = await person.http.get("/ready")
+            said = await person.say(furnished.conversation_id, "add the task Water plants")
+            with suppress(psutil.NoSuchProcess):  # it may have been replaced by now
+                frozen.resume()
+            turn = await person.ended(said["turn_id"])
+            await until(lambda: _state(person, {"ok"}))
+
+        assert unwell["parts"]["temporal"]["state"] == "down"
+        assert unwell["parts"]["database"]["state"] == "ok"
+        assert (ready.status_code, ready.json()) == (200, {"ready": True})
+        assert turn["state"] == "finished"
 
 
 class Apart:
