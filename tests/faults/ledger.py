@@ -31,7 +31,7 @@ class Ledger:
 
     async def is_settled(self) -> bool:
         """Tell whether Temporal was told everything."""
-        return self.count("outbox") == 0
+        return self.count("outbox") + self.count("decisions WHERE state = 'received'") == 0
 
     def check(self) -> None:
         """Assert all that holds for any product at rest, whatever was done to it."""
