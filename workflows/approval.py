@@ -20,15 +20,21 @@ class Approval:
 
     @workflow.run
     async def run(self, request: ApprovalInput) -> ApprovalOutcome:
-        """Wait durably, show the request, take the first terminal outcome, close it everywhere."""
-        shown = await workflow.execute_activity(
+        """Wait durably, show the request, take the first terminal outcome, close it everywhere.
+
+        Whoever has seen the request may answer before Temporal hears that it was shown: a worker lost in between must
+        not hold the answer up.
+        """
+        opening = workflow.start_activity(
             activities.open_approval,
             request.approval_id,
             task_queue=policies.sibling_queue(policies.STEPS_QUEUE),
             start_to_close_timeout=policies.STEP_TIMEOUT,
+            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
             retry_policy=policies.STEP_RETRY,
         )
-        if not shown:
+        await workflow.wait_condition(lambda: opening.done() or not self._standing.is_open)
+        if opening.done() and not opening.result():
             self._standing = approval_rules.withdraw(self._standing, None, workflow.now())
         outcome = await self._wait(request)
         await self._close(outcome)
@@ -58,6 +64,7 @@ class Approval:
             outcome,
             task_queue=policies.sibling_queue(policies.STEPS_QUEUE),
             start_to_close_timeout=policies.STEP_TIMEOUT,
+            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
             retry_policy=policies.STEP_RETRY,
         )
         self._closed = True

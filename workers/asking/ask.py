@@ -9,6 +9,7 @@ from core.store import approvals
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.work import change
+from workers.heartbeat import beating
 
 
 class Asker:
@@ -23,7 +24,7 @@ class Asker:
     @activity.defn(name="open_approval")
     async def open_approval(self, approval_id: str) -> bool:
         """Show it to everyone who may decide. Its workflow waits durably by now: nobody's answer can be lost."""
-        async with change(self._database, self._rooms) as work:
+        async with beating(), change(self._database, self._rooms) as work:
             approval, first = await approvals.show(work, approval_id)
             if approval is not None and first:
                 facts = {"action": approval.action, "digest": approval.digest, "risk": approval.risk}
@@ -36,7 +37,7 @@ class Asker:
     @activity.defn(name="close_approval")
     async def close_approval(self, outcome: ApprovalOutcome) -> None:
         """Store what it came to and tell everyone who was asked."""
-        async with change(self._database, self._rooms) as work:
+        async with beating(), change(self._database, self._rooms) as work:
             approval = await approvals.close(work, outcome)
             if approval is not None:
                 facts = {"digest": outcome.digest, "decision_id": outcome.decision_id}
