@@ -112,6 +112,7 @@ class ChatTurn:
             request,
             id=f"approval-{request.approval_id}",
             task_queue=policies.sibling_queue(policies.TURNS_QUEUE),
+            task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             cancellation_type=workflow.ChildWorkflowCancellationType.TRY_CANCEL,
         )

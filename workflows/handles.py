@@ -55,6 +55,7 @@ class Workflows:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 request_eager_start=True,
+                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
                 rpc_timeout=policies.START_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:

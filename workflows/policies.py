@@ -8,6 +8,8 @@ from temporalio.common import RetryPolicy
 HEARTBEAT_TIMEOUT = timedelta(seconds=3)
 HEARTBEAT_THROTTLE = timedelta(seconds=0.8)
 STICKY_TIMEOUT = timedelta(seconds=1)
+WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
+"""A worker killed while it has a workflow task holds answers up for so long; the default is 10."""
 GRACEFUL_SHUTDOWN = timedelta(seconds=6)
 
 MODEL_CALL_TIMEOUT = timedelta(seconds=150)
