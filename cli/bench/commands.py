@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(only: Only = None, json_file: JsonFile = None, data: Data = None, *, quick: Quick = False) -> None:
-    """Measure a product of its own, with an instant model, beside the floors of the same run (about two minutes)."""
+    """Measure a product of its own, with an instant model, beside the floors of the same run (about three minutes)."""
     from cli.bench.run import bench as run
 
     run(only, json_file, data, quick=quick)
