@@ -86,8 +86,8 @@ class TestTemporalServer:
             waiting = await person.say(furnished.conversation_id, "delete the task Buy milk", wait=30)
             first = product.temporal()
             first.kill()
-            unwell = await until(lambda: _state(person, {"down", "degraded"}))
             said = await person.say(furnished.conversation_id, "add the task Water plants")
+            await until(lambda: _replaced(product, first))
             await until(lambda: _state(person, {"ok"}))
             turn = await person.ended(said["turn_id"])
             decided = await person.decide(await person.asked())
@@ -95,14 +95,11 @@ class TestTemporalServer:
             listed = await person.reply(furnished.conversation_id, "list my tasks")
             await check_doors(person, furnished.conversation_id, ledger)
             await until(ledger.is_settled)
-            second = product.temporal()
         await product.kill()
         ledger.check()
 
-        assert {"ok"} != {unwell["parts"][part]["state"] for part in ("temporal", "workers")}
         assert (turn["state"], decided.status_code, deleted["state"]) == ("finished", 200, "finished")
         assert ("Water plants" in listed, "Buy milk" in listed) == (True, False)
-        assert second.pid != first.pid
 
     async def test_with_its_temporal_server_frozen_health_tells_it_and_messages_are_taken_in(
         self, product: Product, furnished: Furnished
@@ -123,6 +120,14 @@ class TestTemporalServer:
         assert unwell["parts"]["database"]["state"] == "ok"
         assert (ready.status_code, ready.json()) == (200, {"ready": True})
         assert turn["state"] == "finished"
+
+
+async def _replaced(product: Product, first: psutil.Process) -> bool:
+    """Whether another Temporal server runs; there is none for a moment. That health tells it, the frozen one shows."""
+    try:
+        return product.temporal().pid != first.pid
+    except (StopIteration, psutil.NoSuchProcess):
+        return False
 
 
 class Apart:
