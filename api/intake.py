@@ -37,7 +37,7 @@ from core.tables.work import Turn
 from core.text import check_text
 from core.values import ApprovalState, DecisionVerdict, TurnState, Value
 from core.views import ApprovalView, ConversationView, TurnView
-from workflows.handles import ACCEPTED, CLOSED, Workflows
+from workflows.handles import Workflows
 
 _log = structlog.get_logger()
 _MAX_COMMENT = 2000
@@ -171,10 +171,7 @@ class Intake:
         except Unavailable:
             return decision
         async with change(self._database, self._rooms) as work:
-            refusal = None if verdict == ACCEPTED else verdict
-            if verdict == CLOSED:
-                refusal = await decisions.refusal_when_closed(work, self._audit, decision)
-            return await decisions.settle(work, self._audit, decision.id, refusal)
+            return await decisions.conclude(work, self._audit, decision, verdict)
 
     def _begin(self, turn: Turn, *, duplicate: bool) -> Accepted:
         crash_point("intake.committed")

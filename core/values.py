@@ -71,3 +71,9 @@ class DecisionVerdict(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+
+
+ACCEPTED = "accepted"
+"""What an approval's workflow says of a decision that counts; of one that does not, it says the code of the refusal."""
+CLOSED = "closed"
+"""What is said of a decision whose workflow is gone: SQL knows the outcome."""

@@ -9,12 +9,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from core.errors import Unavailable
 from core.messages import DecisionMade, LeaseGranted, TurnInput, Withdrawal
+from core.values import ACCEPTED, CLOSED
 from workflows import policies
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
-
-ACCEPTED = "accepted"
-CLOSED = "closed"
 
 
 def turn_workflow_id(turn_id: str) -> str:

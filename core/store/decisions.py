@@ -13,7 +13,7 @@ from core.store import approvals
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
-from core.values import ApprovalState, DecisionVerdict, Value
+from core.values import CLOSED, ApprovalState, DecisionVerdict, Value
 
 RECEIVED, ACCEPTED, REFUSED = "received", "accepted", "refused"
 LOST = "closed"
@@ -66,7 +66,15 @@ async def settle(work: Work, audit: AuditTrail, decision_id: str, refusal: str |
     return decision
 
 
-async def refusal_when_closed(work: Work, audit: AuditTrail, decision: Decision) -> str | None:
+async def conclude(work: Work, audit: AuditTrail, decision: Decision, verdict: str) -> Decision:
+    """Store what the approval's workflow said of a decision: ACCEPTED, CLOSED or the code of a refusal."""
+    refusal = None if verdict == ACCEPTED else verdict
+    if verdict == CLOSED:
+        refusal = await _refusal_when_closed(work, audit, decision)
+    return await settle(work, audit, decision.id, refusal)
+
+
+async def _refusal_when_closed(work: Work, audit: AuditTrail, decision: Decision) -> str | None:
     """Judge a decision whose workflow is gone by what SQL keeps: None when the outcome came from this very decision.
 
     What is still open in SQL was lost with its workflow: it is withdrawn. SQL alone never approves.

@@ -17,7 +17,7 @@ from core.store.work import change
 from core.tables.consent import Decision
 from core.tables.work import Outbox
 from workers.records.reaper import pause
-from workflows.handles import ACCEPTED, CLOSED, Workflows
+from workflows.handles import Workflows
 
 IDLE_SECONDS = 1.0
 DECISION_GRACE = timedelta(seconds=10)
@@ -119,10 +119,7 @@ class Relay:
     async def _judge(self, decision: Decision) -> None:
         verdict = await self._workflows.decide(decision.approval_id, decisions.as_message(decision), decision.update_id)
         async with change(self._database, self._rooms) as work:
-            refusal = None if verdict == ACCEPTED else verdict
-            if verdict == CLOSED:
-                refusal = await decisions.refusal_when_closed(work, self._audit, decision)
-            await decisions.settle(work, self._audit, decision.id, refusal)
+            await decisions.conclude(work, self._audit, decision, verdict)
 
 
 async def _survive(work: Coroutine[None, None, None]) -> None:

@@ -21,10 +21,9 @@ from core.tables.consent import Approval, Decision
 from core.tables.people import Membership
 from core.tables.records import AuditRow
 from core.tables.work import Outbox, ToolCall
-from core.values import ApprovalState, CallState, DecisionVerdict
+from core.values import ACCEPTED, CLOSED, ApprovalState, CallState, DecisionVerdict
 from tests.workers.acting.desk import Asked, Desk
 from tests.world import World
-from workflows.handles import ACCEPTED, CLOSED
 
 
 class Judge:

@@ -17,7 +17,7 @@ from tests.doubles.connector import SCHEMA, manifest
 from tests.workers.acting.desk import Asked, Desk
 
 
-async def is_shut(desk: Desk, asked: Asked, why: str, **how: object) -> None:
+async def check_shut(desk: Desk, asked: Asked, why: str, **how: object) -> None:
     """The call is not run, says why, and the refusal is on record."""
     acted = await desk.act(asked, **how)  # type: ignore[arg-type]
 
@@ -72,130 +72,130 @@ class TestShut:
     async def test_without_consent(self, desk: Desk):
         asked = await desk.approved()
 
-        await is_shut(desk, replace(asked, outcome=None), "nobody was asked")
+        await check_shut(desk, replace(asked, outcome=None), "nobody was asked")
 
     @pytest.mark.parametrize("state", [ApprovalState.REJECTED, ApprovalState.EXPIRED, ApprovalState.WITHDRAWN])
     async def test_when_the_outcome_is_a_refusal(self, desk: Desk, state: ApprovalState):
         asked = await desk.approved()
 
         outcome = asked.consent.model_copy(update={"state": state})
-        await is_shut(desk, replace(asked, outcome=outcome), "nobody approved it")
+        await check_shut(desk, replace(asked, outcome=outcome), "nobody approved it")
 
     async def test_when_the_arguments_were_changed_after_the_approval(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(ToolCall, asked.call.id, arguments={"text": "something else"})
 
-        await is_shut(desk, asked, "not what was approved")
+        await check_shut(desk, asked, "not what was approved")
 
     async def test_when_the_row_was_changed_together_with_its_digest(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(ToolCall, asked.call.id, arguments={"text": "something else"})
         await desk.world.alter(Approval, asked.consent.approval_id, digest="0" * 64, arguments={"text": "x"})
 
-        await is_shut(desk, asked, "not what was approved")
+        await check_shut(desk, asked, "not what was approved")
 
     async def test_when_the_asker_was_changed_after_the_approval(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(ToolCall, asked.call.id, user_id=desk.owner.user_id)
 
-        await is_shut(desk, asked, "not what was approved")
+        await check_shut(desk, asked, "not what was approved")
 
     async def test_when_the_consent_was_for_another_call(self, desk: Desk):
         given = await desk.approved("send", "same")
         other = await desk.approved("send", "same", turn=given.turn, place=1)
 
-        await is_shut(desk, replace(other, outcome=given.outcome), "nobody was asked")
+        await check_shut(desk, replace(other, outcome=given.outcome), "nobody was asked")
 
     async def test_when_another_calls_consent_is_put_in_its_row(self, desk: Desk):
         given = await desk.approved("send", "same")
         other = await desk.call("send", "same", turn=given.turn, place=1)
         await desk.world.alter(Approval, given.consent.approval_id, tool_call_id=other.call.id)
 
-        await is_shut(desk, replace(other, outcome=given.outcome), "not what was approved")
+        await check_shut(desk, replace(other, outcome=given.outcome), "not what was approved")
 
     async def test_when_the_consent_was_used_before(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(Approval, asked.consent.approval_id, consumed_at=now())
 
-        await is_shut(desk, asked, "used before")
+        await check_shut(desk, asked, "used before")
 
     async def test_when_the_row_says_that_it_was_not_approved(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(Approval, asked.consent.approval_id, state=ApprovalState.WITHDRAWN)
 
-        await is_shut(desk, asked, "used before")
+        await check_shut(desk, asked, "used before")
 
     async def test_when_the_approver_was_disabled(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(User, desk.owner.user_id, disabled_at=now())
 
-        await is_shut(desk, asked, "may no longer do so")
+        await check_shut(desk, asked, "may no longer do so")
 
     async def test_when_the_approver_left_the_workspace(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(Membership, desk.owner.membership_id, disabled_at=now())
 
-        await is_shut(desk, asked, "may no longer do so")
+        await check_shut(desk, asked, "may no longer do so")
 
     async def test_when_the_approver_lost_the_role(self, desk: Desk):
         asked = await desk.approved()
         await desk.world.alter(Membership, desk.owner.membership_id, role=Role.MEMBER)
 
-        await is_shut(desk, asked, "may no longer do so")
+        await check_shut(desk, asked, "may no longer do so")
 
     async def test_when_nobody_is_behind_the_approval(self, desk: Desk):
         asked = await desk.approved()
 
         outcome = asked.consent.model_copy(update={"user_id": None})
-        await is_shut(desk, replace(asked, outcome=outcome), "may no longer do so")
+        await check_shut(desk, replace(asked, outcome=outcome), "may no longer do so")
 
     @pytest.mark.parametrize("name", ["add", "send"])
     async def test_when_the_asker_was_disabled(self, desk: Desk, name: str):
         asked = await (desk.call(name) if name == "add" else desk.approved(name))
         await desk.world.alter(Membership, desk.asker.membership_id, disabled_at=now())
 
-        await is_shut(desk, asked, "no longer here")
+        await check_shut(desk, asked, "no longer here")
 
     async def test_when_the_asker_became_a_viewer(self, desk: Desk):
         asked = await desk.call("add")
         await desk.world.alter(Membership, desk.asker.membership_id, role=Role.VIEWER)
 
-        await is_shut(desk, asked, "stricter")
+        await check_shut(desk, asked, "stricter")
 
     async def test_when_the_schema_has_changed(self, desk: Desk):
         asked = await desk.approved()
         other = SCHEMA | {"required": []}
 
-        await is_shut(desk, asked, "has changed", manifest=manifest(other))
+        await check_shut(desk, asked, "has changed", manifest=manifest(other))
 
     async def test_when_the_version_has_changed(self, desk: Desk):
         asked = await desk.call("add")
 
-        await is_shut(desk, asked, "has changed", manifest=manifest(version=2))
+        await check_shut(desk, asked, "has changed", manifest=manifest(version=2))
 
     async def test_when_the_arguments_do_not_fit_the_schema(self, desk: Desk):
         asked = await desk.call("add")
         await desk.world.alter(ToolCall, asked.call.id, arguments={"text": 7})
 
-        await is_shut(desk, asked, "text")
+        await check_shut(desk, asked, "text")
 
     async def test_when_the_action_is_gone(self, desk: Desk):
         asked = await desk.call("add")
         await desk.world.alter(ToolCall, asked.call.id, action="note.fly")
 
-        await is_shut(desk, asked, "no action")
+        await check_shut(desk, asked, "no action")
 
     async def test_when_a_row_pretends_that_it_was_allowed(self, desk: Desk):
         asked = await desk.call("send")
         await desk.world.alter(ToolCall, asked.call.id, verdict=CallVerdict.ALLOW, state=CallState.PROPOSED)
 
-        await is_shut(desk, asked, "stricter")
+        await check_shut(desk, asked, "stricter")
 
     async def test_when_policy_denied_it(self, desk: Desk):
         asked = await desk.call("add")
         await desk.world.alter(ToolCall, asked.call.id, verdict=CallVerdict.DENY)
 
-        await is_shut(desk, asked, "does not allow")
+        await check_shut(desk, asked, "does not allow")
 
     async def test_when_the_turn_was_stopped_after_the_approval(self, desk: Desk):
         asked = await desk.approved()
