@@ -179,7 +179,8 @@ class Chat:
         if self._screen.interactive:
             self._teller.notice(_QUESTION)
         else:
-            self._teller.notice(f"Decide with `assent approvals approve {approval.id}` or `reject`, or on the page.")
+            how = f"`assent approvals approve {approval.id}` or `reject` (with `--yes` in a script)"
+            self._teller.notice(f"Decide with {how}, or on the page.")
 
     def _open_turns(self) -> list[str]:
         return [
