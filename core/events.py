@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from core.values import Value
-from core.views import ApprovalView, ConversationView, MessageView, ToolCallView, TurnView
+from core.views import (
+    ApprovalView,
+    ConversationView,
+    DocumentView,
+    MessageView,
+    ReadView,
+    RecallView,
+    ToolCallView,
+    TurnView,
+)
 
 MAX_EVENT_BYTES = 65_536
 
@@ -42,6 +51,48 @@ class MessageCreated(Value):
 
     type: Literal["message.created"] = "message.created"
     message: MessageView
+
+
+class MessageUpdated(Value):
+    """A message changed after it was said: it got suggestions, or was forgotten."""
+
+    type: Literal["message.updated"] = "message.updated"
+    message: MessageView
+
+
+class MemberRead(Value):
+    """Somebody has read up to a message."""
+
+    type: Literal["member.read"] = "member.read"
+    read: ReadView
+
+
+class RecallDone(Value):
+    """What memory gave to a turn, as citations."""
+
+    type: Literal["recall.done"] = "recall.done"
+    recall: RecallView
+
+
+class RecallSkipped(Value):
+    """A turn goes on without memory; the reason says why."""
+
+    type: Literal["recall.skipped"] = "recall.skipped"
+    recall: RecallView
+
+
+class DocumentUpdated(Value):
+    """A document was uploaded, is read, is ready, failed, or was deleted. A workspace's: in the inboxes."""
+
+    type: Literal["document.updated"] = "document.updated"
+    document: DocumentView
+
+
+class FactsChanged(Value):
+    """In a person's inbox: facts were added, edited or forgotten; fetch them: a text here would outlive forgetting."""
+
+    type: Literal["facts.changed"] = "facts.changed"
+    fact_ids: tuple[str, ...]
 
 
 class TurnQueued(Value):
@@ -172,6 +223,12 @@ DurableEvent = Annotated[
     | ConversationUpdated
     | ConversationDeleted
     | MessageCreated
+    | MessageUpdated
+    | MemberRead
+    | RecallDone
+    | RecallSkipped
+    | DocumentUpdated
+    | FactsChanged
     | TurnQueued
     | TurnStarted
     | TurnRestarted

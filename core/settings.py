@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import Misconfigured
@@ -19,6 +19,7 @@ Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Origins = Annotated[tuple[str, ...], NoDecode]
+Hosts = Annotated[tuple[str, ...], NoDecode]
 
 
 def _default_data_dir() -> Path:
@@ -32,6 +33,41 @@ def _default_database_url(values: dict[str, Any]) -> str:
 def _default_files_dir(values: dict[str, Any]) -> Path:
     directory: Path = values["data_dir"] / "files"
     return directory
+
+
+def _default_memory_dir(values: dict[str, Any]) -> Path:
+    directory: Path = values["data_dir"] / "memory"
+    return directory
+
+
+def _default_uploads_dir(values: dict[str, Any]) -> Path:
+    directory: Path = values["data_dir"] / "uploads"
+    return directory
+
+
+class ModelEntry(BaseModel):
+    """One model that may be asked. `name` is ours; `model` the provider's, the same unless given.
+
+    Prices are US dollars for a million tokens; without them the known price counts, or none is known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=100)
+    provider: Literal[
+        "openai-compatible", "openai", "anthropic", "google", "mistral", "bedrock", "ollama", "openrouter"
+    ] = "openai-compatible"
+    model: str | None = None
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    region: str | None = None
+    tier: Literal["small", "standard", "strong"] = "standard"
+    tools: bool = True
+    images: bool = False
+    context_tokens: Count = 128_000
+    max_output_tokens: Count = 4_096
+    input_price: float | None = Field(None, ge=0)
+    output_price: float | None = Field(None, ge=0)
 
 
 def _shown(text: str) -> dict[str, Any]:
@@ -96,6 +132,37 @@ class Settings(BaseSettings):
     model_timeout_seconds: Seconds = Field(120, description="Longest model call.")
     model_first_token_seconds: Seconds = Field(20, description="Longest wait for the first token.")
     model_idle_seconds: Seconds = Field(15, description="Longest silence between two tokens.")
+    models: tuple[ModelEntry, ...] = Field(
+        (),
+        description="More models, in the order of preference: `[[models]]` tables, or JSON in the environment.",
+    )
+    context_tokens: Count = Field(16000, description="Most tokens of talk, memory and instructions in a model call.")
+    link_hosts: Hosts = Field((), description="Hosts that links in answers may lead to, separated by commas.")
+
+    # Memory
+    memory: bool = Field(default=True, description="Remember: recall earlier talk, facts and documents.")
+    memory_dir: Path = Field(
+        default_factory=_default_memory_dir,
+        json_schema_extra=_shown("DATA/memory"),
+        description="Folder of the index; it can be rebuilt from SQL at any time.",
+    )
+    embed_model: str | None = Field(
+        None, description="Name or folder of a sentence-transformers model; without it the bundled one."
+    )
+    embed_python: Path | None = Field(
+        None, description="Python with the packages of lock/embed.txt; without it one is set up on first need."
+    )
+    recall_seconds: Seconds = Field(0.15, description="Longest look into memory before a turn goes on without it.")
+    recall_tokens: Count = Field(1500, description="Most tokens of recalled text in a model call.")
+    learn_facts: bool = Field(
+        default=True, description="Let the model note lasting facts about a person after its reply."
+    )
+    uploads_dir: Path = Field(
+        default_factory=_default_uploads_dir,
+        json_schema_extra=_shown("DATA/uploads"),
+        description="Folder of uploaded documents.",
+    )
+    upload_bytes: Count = Field(26214400, description="Largest uploaded document.")
 
     # Sign-in
     access_token_seconds: Count = Field(900, description="Life of an access token.")
@@ -121,12 +188,12 @@ class Settings(BaseSettings):
     messages_per_minute: Count = Field(30, description="Messages that a user may send in a minute.")
     decisions_per_minute: Count = Field(20, description="Decisions that a user may send in a minute.")
 
-    @field_validator("data_dir", "files_dir", mode="after")
+    @field_validator("data_dir", "files_dir", "memory_dir", "uploads_dir", mode="after")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "link_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

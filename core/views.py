@@ -13,15 +13,21 @@ class ConversationView(Value):
     id: str
     title: str
     mode: str
+    when_busy: str = "queue"
     origin_channel: str
     owner_id: str
+    active_branch_id: str | None = None
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
 
 
 class MessageView(Value):
-    """One message; `text_cut` when an event left out a text that is too long for it (fetch the message)."""
+    """One message; `text_cut` when an event left out a text that is too long for it (fetch the message).
+
+    `thread_id` is the message that its thread hangs on, `edit_of_id` the version that it replaces. Of replies:
+    `intent` with its `confidence` (0 to 1), and `suggestions` of what to say next.
+    """
 
     id: str
     conversation_id: str
@@ -34,6 +40,13 @@ class MessageView(Value):
     message_type: str
     channel: str
     client_message_id: str | None
+    reply_to_id: str | None = None
+    thread_id: str | None = None
+    edit_of_id: str | None = None
+    intent: str | None = None
+    confidence: float | None = None
+    suggestions: tuple[str, ...] = ()
+    forgotten_at: datetime | None = None
     model: str | None
     usage: dict[str, Any] | None
     response_time_ms: int | None
@@ -57,10 +70,95 @@ class TurnView(Value):
     state: str
     attempt: int
     retry_of: str | None
+    branch_id: str | None = None
+    thread_id: str | None = None
+    mode: str = "full"
+    asked_model: str | None = None
+    intent: str | None = None
+    confidence: float | None = None
     error: ProblemView | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class CitationView(Value):
+    """Something recalled for a turn: what it is, where it is from, how well it fits (more is better), why it came.
+
+    `kind`: message, fact, document or summary; `id` names it. It carries no text: fetch it, it may be forgotten since.
+    """
+
+    kind: str
+    id: str
+    score: float
+    reason: str
+    conversation_id: str | None = None
+    page: int | None = None
+    name: str | None = None
+
+
+class RecallView(Value):
+    """What a turn was given from memory; `reason` says why when nothing was looked up (`state` skipped)."""
+
+    turn_id: str
+    state: str
+    reason: str | None = None
+    took_ms: int = 0
+    items: tuple[CitationView, ...] = ()
+
+
+class BranchView(Value):
+    """A version of a conversation from the turn `replaces_turn_id` on; `reason`: edit or regenerate."""
+
+    id: str
+    conversation_id: str
+    parent_id: str | None
+    forked_at: int
+    replaces_turn_id: str
+    reason: str
+    created_by: str
+    created_at: datetime
+
+
+class FactView(Value):
+    """Something that is remembered of a person, and where it is from. `origin`: said, model or written."""
+
+    id: str
+    text: str
+    origin: str
+    conversation_id: str | None
+    turn_id: str | None
+    message_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentView(Value):
+    """An uploaded file and how far reading it is; `state`: received, reading, ready or failed."""
+
+    id: str
+    conversation_id: str | None
+    owner_id: str
+    name: str
+    media_type: str
+    size: int
+    state: str
+    detail: str | None
+    pages: int | None
+    chunks_total: int
+    chunks_done: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+
+class ReadView(Value):
+    """How far somebody has read a conversation: up to the message at `position`."""
+
+    conversation_id: str
+    user_id: str
+    position: int
+    at: datetime
 
 
 class PartialView(Value):

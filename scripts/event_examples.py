@@ -10,10 +10,14 @@ from core.messages import Approvers
 from core.views import (
     ApprovalView,
     ChangeView,
+    CitationView,
     ConversationView,
+    DocumentView,
     MessageView,
     PreviewView,
     ProblemView,
+    ReadView,
+    RecallView,
     ToolCallView,
     TurnView,
 )
@@ -116,6 +120,31 @@ _approval = ApprovalView(
     comment=None,
 )
 
+_citation = CitationView(
+    kind="document",
+    id=derived_id("chk", "example"),
+    score=0.031,
+    reason="alike in meaning and in words",
+    conversation_id=CONVERSATION,
+    page=3,
+    name="lists.pdf",
+)
+_document = DocumentView(
+    id=derived_id("doc", "example"),
+    conversation_id=CONVERSATION,
+    owner_id=ANA,
+    name="lists.pdf",
+    media_type="application/pdf",
+    size=48_211,
+    state="reading",
+    detail=None,
+    pages=12,
+    chunks_total=31,
+    chunks_done=8,
+    created_at=AT,
+    updated_at=AT,
+)
+
 
 def _turn_as(state: str, **more: Any) -> TurnView:
     return _turn.model_copy(update={"state": state} | more)
@@ -130,6 +159,12 @@ DURABLE_EXAMPLES: tuple[DurableEvent, ...] = (
     events.ConversationUpdated(conversation=_conversation.model_copy(update={"title": "The old list"})),
     events.ConversationDeleted(conversation=_conversation.model_copy(update={"deleted_at": AT})),
     events.MessageCreated(message=_message),
+    events.MessageUpdated(message=_reply.model_copy(update={"suggestions": ("What is on the list now?",)})),
+    events.MemberRead(read=ReadView(conversation_id=CONVERSATION, user_id=ANA, position=4, at=AT)),
+    events.RecallDone(recall=RecallView(turn_id=TURN, state="done", took_ms=21, items=(_citation,))),
+    events.RecallSkipped(recall=RecallView(turn_id=TURN, state="skipped", reason="Memory took too long.", took_ms=150)),
+    events.DocumentUpdated(document=_document),
+    events.FactsChanged(fact_ids=(derived_id("fct", "example"),)),
     events.TurnQueued(turn=_turn_as("queued", started_at=None)),
     events.TurnStarted(turn=_turn),
     events.TurnRestarted(turn=_turn_as("running", attempt=2), offset=0),

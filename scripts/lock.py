@@ -20,7 +20,7 @@ OPTIONS = (
 RECIPES = (
     ("base.txt", "", ["pyproject.toml"]),
     ("dev.txt", "", ["--group", "pyproject.toml:dev", "--constraints", "lock/base.txt"]),
-    ("embed.txt", "", ["pyproject.toml", "--extra", "embed", "--constraints", "lock/base.txt"]),
+    ("embed.txt", "", ["--group", "pyproject.toml:embed", "--excludes", "lock/embed-excludes.in"]),
     ("build.txt", "hatchling", ["-"]),
     ("uv.txt", "uv==0.13.8", ["-"]),
 )

@@ -18,13 +18,15 @@ from core.store.database import Database
 from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.asking.ask import Asker
-from workers.llm.choose import build_model
+from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
-from workers.llm.port import ChatModel
+from workers.llm.router import Router
 from workers.records.archive import Archive
 from workers.records.reaper import Reaper
 from workers.records.relay import Relay
 from workers.records.steps import Steps
+from workers.thinking.brief import Briefer
+from workers.thinking.calls import ModelCalls
 from workers.thinking.plan import Planner
 from workers.thinking.think import Thinker
 from workflows import policies
@@ -58,7 +60,7 @@ def build_parts(
     rooms: Rooms,
     ring: KeyRing,
     registry: Registry,
-    model: ChatModel,
+    router: Router,
     prefix: str = "",
 ) -> Parts:
     """Wire the activities and the upkeep."""
@@ -66,7 +68,14 @@ def build_parts(
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
     return Parts(
-        thinker=Thinker(database, rooms, registry, model, OfflineAssistant(), planner, settings.rounds),
+        thinker=Thinker(
+            database,
+            rooms,
+            registry,
+            Briefer(registry, settings.rounds),
+            ModelCalls(router, OfflineAssistant()),
+            planner,
+        ),
         actor=Actor(database, rooms, Gate(registry, audit)),
         asker=Asker(database, rooms, audit),
         steps=Steps(database, rooms),
@@ -121,8 +130,8 @@ async def run_workers(
     """Run the queues (all when None) and, with the turns, the upkeep; drain and return once `stop` is set."""
     database = database.behind(SQL_WIDTH)
     registry = Registry.load(native_connectors(database, settings.files_dir))
-    model = build_model(settings)
-    parts = build_parts(settings, database, client, rooms, ring, registry, model)
+    router = build_router(settings)
+    parts = build_parts(settings, database, client, rooms, ring, registry, router)
     wanted = frozenset(queues) if queues else QUEUES
     workers = build_workers(client, parts, wanted)
     try:
@@ -133,7 +142,7 @@ async def run_workers(
                 for upkeep in (parts.relay, parts.reaper, parts.archive):
                     group.create_task(upkeep.run(stop))
     finally:
-        await model.aclose()
+        await router.aclose()
 
 
 async def _run_until(worker: Worker, stop: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFound
-from core.store import messages
+from core.store import messages, paths
 from core.tables.people import Membership, User
 from core.tables.talk import Conversation, Message
 from core.tables.work import Round, ToolCall, Turn
@@ -77,10 +77,12 @@ async def role_of(session: AsyncSession, workspace_id: str, user_id: str) -> str
 
 
 async def _earlier(session: AsyncSession, current: Turn) -> list[tuple[Turn, Message]]:
+    segments = await paths.segments_of(session, current.conversation_id, current.branch_id)
     statement = (
         select(Turn, Message)
         .join(Message, Message.id == Turn.message_id)
         .where(Turn.conversation_id == current.conversation_id, Turn.state != TurnState.QUEUED, Turn.id != current.id)
+        .where(paths.on_path(segments), await paths.in_thread(session, current.thread_id))
         .order_by(Turn.place.desc())
         .limit(WINDOW)
     )

@@ -12,7 +12,7 @@ from core.errors import Invalid, NotAllowed, NotFound
 from core.events import ConversationCreated, ConversationDeleted, ConversationUpdated, DurableEvent
 from core.ids import new_id
 from core.permissions import Door, Principal
-from core.store import streams
+from core.store import changes, streams
 from core.store.viewing import conversation_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -93,6 +93,7 @@ async def delete(work: Work, who: Principal, conversation_id: str) -> Conversati
     row.deleted_at = row.updated_at = now()
     await work.session.flush()
     view = conversation_view(row)
+    changes.note(work, "conversation", row.id)
     await _tell(work, row, ConversationDeleted(conversation=view))
     return view
 
@@ -104,6 +105,7 @@ async def restore(work: Work, who: Principal, conversation_id: str) -> Conversat
     row.deleted_at, row.updated_at = None, now()
     await work.session.flush()
     view = conversation_view(row)
+    changes.note(work, "conversation", row.id)
     await _tell(work, row, ConversationUpdated(conversation=view))
     return view
 

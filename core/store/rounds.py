@@ -8,13 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.events import DurableEvent, ToolProposed, TurnFinished
-from core.ids import new_id
 from core.messages import PlannedCall
-from core.store import approvals, lease, messages, outbox, partials, streams, turns
+from core.store import approvals, changes, lease, messages, outbox, partials, streams, turns, usage
+from core.store.usage import Charge, Figures
 from core.store.viewing import call_view, turn_view
 from core.store.work import Work
 from core.tables.consent import Approval
-from core.tables.records import Usage
 from core.tables.work import Round, ToolCall, Turn
 from core.values import CallState, CallVerdict, TurnState, Value
 
@@ -24,7 +23,7 @@ SEPARATOR = "\n\n"
 class Answer(Value):
     """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far.
 
-    `was_kept`: some of it may be stored as partial text.
+    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if it has one.
     """
 
     turn_id: str
@@ -34,9 +33,11 @@ class Answer(Value):
     text: str
     said: str
     was_kept: bool
-    model: str
-    input_tokens: int | None
-    output_tokens: int | None
+    charge: Charge
+    figures: Figures
+    usage_id: str | None
+    intent: str | None = None
+    confidence: float | None = None
     started_at: datetime
 
 
@@ -44,16 +45,18 @@ async def finish(work: Work, answer: Answer) -> None:
     """Commit the answer that ends the turn: reply, events, usage, the lease handed on. Raises LeaseLost."""
     conversation, turn = await lease.lock_turn(work.session, answer.turn_id)
     _check(conversation.active_turn_id, conversation.lease_epoch, turn, answer)
-    _store(work, turn, answer)
+    await _store(work, turn, answer)
     turn.state, turn.ended_at = TurnState.FINISHED, now()
     if answer.was_kept:
         await partials.take(work.session, turn.id)
     await outbox.remove(work.session, outbox.START_TURN, turn.id)
     first = streams.advance(conversation, 2)
-    usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
-    message = await messages.add_reply(work, turn, first, answer.said, model=answer.model, usage=usage)
+    figures = answer.figures
+    totals = {"input_tokens": figures.input_tokens, "output_tokens": figures.output_tokens}
+    message = await messages.add_reply(work, turn, first, answer.said, model=figures.model, usage=totals)
     streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
     conversation.updated_at = conversation.last_activity_at = now()
+    changes.note(work, "turn", turn.id)
     await lease.give_up(work, conversation, turn)
 
 
@@ -61,7 +64,7 @@ async def propose(work: Work, answer: Answer, planned: Sequence[tuple[ToolCall, 
     """Commit a round that asks for calls: each with its verdict and, where people are asked, its approval."""
     conversation, turn = await lease.lock_turn(work.session, answer.turn_id)
     _check(conversation.active_turn_id, conversation.lease_epoch, turn, answer)
-    _store(work, turn, answer)
+    await _store(work, turn, answer)
     turn.attempt += 1
     if answer.said:
         await partials.keep(work.session, turn.id, turn.attempt, answer.said)
@@ -81,34 +84,27 @@ def _check(active_turn_id: str | None, lease_epoch: int, turn: Turn, answer: Ans
     turns.check_attempt(turn, answer.attempt)
 
 
-def _store(work: Work, turn: Turn, answer: Answer) -> None:
-    at = now()
+async def _store(work: Work, turn: Turn, answer: Answer) -> None:
+    figures = answer.figures
     work.session.add(
         Round(
             turn_id=turn.id,
             number=answer.number,
             attempt=answer.attempt,
             text=answer.text,
-            model=answer.model,
-            input_tokens=answer.input_tokens,
-            output_tokens=answer.output_tokens,
+            model=figures.model,
+            input_tokens=figures.input_tokens,
+            output_tokens=figures.output_tokens,
             started_at=answer.started_at,
-            ended_at=at,
+            ended_at=now(),
         )
     )
-    work.session.add(
-        Usage(
-            id=new_id("use"),
-            workspace_id=turn.workspace_id,
-            user_id=turn.user_id,
-            turn_id=turn.id,
-            round=answer.number,
-            model=answer.model,
-            input_tokens=answer.input_tokens,
-            output_tokens=answer.output_tokens,
-            created_at=at,
-        )
-    )
+    if answer.usage_id is not None:
+        await usage.settle(work, answer.usage_id, figures)
+    else:
+        usage.record(work, answer.charge, figures)
+    if answer.intent is not None:
+        turn.intent, turn.confidence = answer.intent, answer.confidence
 
 
 async def planned(session: AsyncSession, turn_id: str, number: int, timeouts: dict[str, float]) -> list[PlannedCall]:

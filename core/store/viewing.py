@@ -22,7 +22,8 @@ def conversation_view(row: Conversation) -> ConversationView:
 
 def message_view(row: Message) -> MessageView:
     """Show a message."""
-    return MessageView.model_validate(row.model_dump(include=set(MessageView.model_fields)))
+    known = row.model_dump(include=set(MessageView.model_fields))
+    return MessageView.model_validate({**known, "suggestions": row.suggestions or ()})
 
 
 def turn_view(row: Turn) -> TurnView:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from core.tables.base import UtcDateTime
+from core.tables.base import JsonColumn, UtcDateTime
 
 
 class Workspace(SQLModel, table=True):
@@ -27,6 +27,9 @@ class User(SQLModel, table=True):
     email: str = Field(unique=True)
     name: str
     password_hash: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    preferences: dict[str, str] | None = Field(default=None, sa_type=JsonColumn)
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -87,6 +90,23 @@ class RefreshToken(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ApiToken(SQLModel, table=True):
+    """A long-lived key of a person for programs; only its hash is kept, and `hint`, its last characters."""
+
+    __tablename__ = "api_tokens"
+
+    id: str = Field(primary_key=True)
+    workspace_id: str = Field(foreign_key="workspaces.id")
+    user_id: str = Field(foreign_key="users.id", index=True)
+    name: str
+    token_hash: str = Field(unique=True)
+    hint: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Identity(SQLModel, table=True):

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from core.tables.base import JsonColumn, UtcDateTime
@@ -46,23 +45,6 @@ class AuditHead(SQLModel, table=True):
     workspace_id: str = Field(primary_key=True)
     number: int
     mac: str
-
-
-class Usage(SQLModel, table=True):
-    """The tokens of one model call, by the provider's own figures."""
-
-    __tablename__ = "usage"
-    __table_args__ = (Index(None, "workspace_id", "created_at"),)
-
-    id: str = Field(primary_key=True)
-    workspace_id: str
-    user_id: str
-    turn_id: str = Field(index=True)
-    round: int
-    model: str
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class WorkflowHistory(SQLModel, table=True):

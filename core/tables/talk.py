@@ -26,6 +26,7 @@ class Conversation(SQLModel, table=True):
     epoch: str
     active_turn_id: str | None = Field(default=None, index=True)
     lease_epoch: int = 0
+    active_branch_id: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     last_activity_at: datetime = Field(sa_type=UtcDateTime)
@@ -40,6 +41,26 @@ class Participant(SQLModel, table=True):
     conversation_id: str = Field(primary_key=True, foreign_key="conversations.id")
     user_id: str = Field(primary_key=True, foreign_key="users.id", index=True)
     joined_at: datetime = Field(sa_type=UtcDateTime)
+    read_position: int = 0
+    read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Branch(SQLModel, table=True):
+    """A version of a conversation from one turn on. Its path: the parent's turns before `forked_at`, then its own.
+
+    `parent_id` None is the trunk, the turns without a branch. `forked_at` is the place of the turn that it replaces.
+    """
+
+    __tablename__ = "branches"
+
+    id: str = Field(primary_key=True)
+    conversation_id: str = Field(foreign_key="conversations.id", index=True)
+    parent_id: str | None = None
+    forked_at: int
+    replaces_turn_id: str
+    reason: str
+    created_by: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Binding(SQLModel, table=True):
@@ -57,7 +78,11 @@ class Binding(SQLModel, table=True):
 
 
 class Message(SQLModel, table=True):
-    """What someone said. `position` is the seq of its `message.created`: the order of the conversation."""
+    """What someone said. `position` is the seq of its `message.created`: the order of the conversation.
+
+    `thread_id` is the message that the thread hangs on, `edit_of_id` the earlier version, `profile` who the asker was
+    to the model; a message with `forgotten_at` is shown where it was said and recalled nowhere.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -76,6 +101,14 @@ class Message(SQLModel, table=True):
     message_type: str = "text"
     channel: str
     client_message_id: str | None = None
+    reply_to_id: str | None = None
+    thread_id: str | None = Field(default=None, index=True)
+    edit_of_id: str | None = Field(default=None, index=True)
+    profile: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    intent: str | None = None
+    confidence: float | None = None
+    suggestions: list[str] | None = Field(default=None, sa_type=JsonColumn)
+    forgotten_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     model: str | None = None
     usage: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     response_time_ms: int | None = None

@@ -10,7 +10,11 @@ from core.tables.base import JsonColumn, UtcDateTime
 
 
 class Turn(SQLModel, table=True):
-    """All the work that answers one message. `place` orders the queue; `attempt` counts its model calls."""
+    """All the work that answers one message. `place` orders the queue; `attempt` counts its model calls.
+
+    `branch_id` and `thread_id` say which version and which thread of the conversation it belongs to (None: the trunk,
+    the main talk). `mode` and `asked_model` are what was chosen for it; `asked_model` None leaves it to the router.
+    """
 
     __tablename__ = "turns"
     __table_args__ = (Index(None, "conversation_id", "state", "place"),)
@@ -21,6 +25,12 @@ class Turn(SQLModel, table=True):
     user_id: str = Field(foreign_key="users.id")
     message_id: str
     retry_of: str | None = None
+    branch_id: str | None = None
+    thread_id: str | None = None
+    mode: str = "full"
+    asked_model: str | None = None
+    intent: str | None = None
+    confidence: float | None = None
     state: str = Field(index=True)
     place: int
     lease_epoch: int = 0

@@ -29,6 +29,7 @@ from core.store import approvals, decisions, rounds, upkeep
 from core.store.audit import AuditTrail
 from core.store.decisions import Answer as PersonsAnswer
 from core.store.rounds import Answer
+from core.store.usage import Charge, Figures
 from core.store.work import change
 from core.tables.consent import Approval as ApprovalRow
 from core.tables.work import ToolCall, Turn
@@ -86,7 +87,9 @@ class Doubles:
             turn = await session.get_one(Turn, step.turn_id)
         answer = Answer(
             turn_id=step.turn_id, number=step.round, attempt=turn.attempt, lease_epoch=step.lease_epoch, text="Done.",
-            said="Done.", was_kept=True, model="double", input_tokens=7, output_tokens=2, started_at=now(),
+            said="Done.", was_kept=True, usage_id=None, started_at=now(),
+            charge=Charge(workspace_id=turn.workspace_id, user_id=turn.user_id, turn_id=turn.id, model="double"),
+            figures=Figures(model="double", input_tokens=7, output_tokens=2),
         )  # fmt: skip
         if step.round:
             async with change(self.stage.database, self.stage.rooms) as work:

@@ -30,6 +30,7 @@ from core.views import ApprovalView
 from tests.doubles.connector import LedgerConnector
 from tests.workflows.script import Item, ScriptedModel
 from tests.world import World, eventually
+from workers.llm.router import Router
 from workers.main import QUEUES, Parts, build_parts, build_workers
 from workflows.handles import Workflows, turn_workflow_id
 
@@ -56,7 +57,7 @@ class Stage(World):
         self.audit = AuditTrail(ring)
         self.intake = Intake(database, self.rooms, self.workflows, self.audit, settings)
         self.parts: Parts = build_parts(
-            settings, database, client, self.rooms, ring, registry, self.model, prefix=self.prefix
+            settings, database, client, self.rooms, ring, registry, Router((self.model,)), prefix=self.prefix
         )
         self.ana: Principal
         self.conversation_id: str

@@ -11,6 +11,7 @@ from core.rooms import LocalRooms
 from core.settings import Settings
 from core.store.database import Database
 from tests.workflows.script import ScriptedModel
+from workers.llm.router import Router
 from workers.main import build_parts
 from workflows import activities
 
@@ -32,7 +33,7 @@ class TestActivities:
             LocalRooms(),
             ring,
             Registry.load([]),
-            ScriptedModel(),
+            Router((ScriptedModel(),)),
         )
         bodies = {}
         for part in (parts.thinker, parts.actor, parts.asker, parts.steps):

@@ -4,7 +4,13 @@ from core.errors import Misconfigured
 from core.settings import Settings
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.port import ChatModel
+from workers.llm.router import Router
 from workers.llm.timing import Timeouts
+
+
+def build_router(settings: Settings) -> Router:
+    """Give all models that the settings name."""
+    return Router((build_model(settings),))
 
 
 def build_model(settings: Settings) -> ChatModel:

@@ -1,8 +1,7 @@
 """The activity `think`: one model call of a turn, and the one commit of what it gave."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio import activity
@@ -13,7 +12,7 @@ from core.errors import AssentError, LeaseLost
 from core.faults import crash_point
 from core.messages import ThinkInput, Thought
 from core.rooms import Rooms
-from core.store import context, rounds, turns
+from core.store import context, recalls, rounds, turns, usage
 from core.store.context import Talk
 from core.store.database import Database
 from core.store.rounds import Answer
@@ -24,44 +23,43 @@ from workers.failures import as_failure
 from workers.heartbeat import beating
 from workers.llm.errors import ModelError
 from workers.llm.offline.direct import coerce, parse_do
-from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, ToolSpec, UsageReported
-from workers.thinking.entries import entries_of
+from workers.llm.port import CallAsked
+from workers.thinking.brief import Briefer, Briefing
+from workers.thinking.calls import Chosen, Gathered, ModelCalls, figures_of
 from workers.thinking.plan import Planner
-from workers.thinking.prompt import system_prompt
 from workers.thinking.speech import Speech
 
-DIRECT = "direct"
 
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a round: its number, what it tells whom, the reservation, when it began."""
 
-@dataclass
-class Gathered:
-    """What a model has given so far."""
-
-    calls: list[CallAsked] = field(default_factory=list)
-    usage: UsageReported | None = None
+    number: int
+    briefing: Briefing
+    chosen: Chosen
+    usage_id: str | None
+    began: datetime
 
 
 class Thinker:
-    """Makes model calls. `offline` also phrases what `/do` commands gave, whatever model is configured."""
+    """Makes model calls."""
 
     def __init__(
         self,
         database: Database,
         rooms: Rooms,
         registry: Registry,
-        model: ChatModel,
-        offline: ChatModel,
+        briefer: Briefer,
+        calls: ModelCalls,
         planner: Planner,
-        max_rounds: int,
     ) -> None:
         """Take all that a call needs."""
         self._database = database
         self._rooms = rooms
         self._registry = registry
-        self._model = model
-        self._offline = offline
+        self._briefer = briefer
+        self._calls = calls
         self._planner = planner
-        self._max_rounds = max_rounds
 
     @activity.defn(name="think")
     async def think(self, step: ThinkInput) -> Thought:
@@ -83,21 +81,21 @@ class Thinker:
         if asked or talk.current.turn.state != TurnState.RUNNING:
             return await self._stored(step, talk)
         before = said_before(talk.current.rounds)
-        attempt = await self._attempt(step, talk, len(before))
+        number = await self._number(step, talk, len(before))
+        attempt = await self._begin(step, talk, number)
         crash_point("think.before_model")
-        began = now()
         speech = Speech(
             self._database,
             self._rooms,
             conversation_id=talk.conversation.id,
             turn_id=step.turn_id,
-            attempt=attempt,
+            attempt=number,
             before=before,
         )
-        gathered, model_name = await self._ask(step, talk, speech)
-        return await self._commit(step, talk, speech, gathered, model_name, attempt, began)
+        gathered = await self._ask(talk, attempt, speech)
+        return await self._commit(step, talk, attempt, speech, gathered)
 
-    async def _attempt(self, step: ThinkInput, talk: Talk, offset: int) -> int:
+    async def _number(self, step: ThinkInput, talk: Talk, offset: int) -> int:
         if activity.info().attempt == 1:
             return talk.current.turn.attempt
         async with change(self._database, self._rooms) as work:
@@ -110,79 +108,67 @@ class Thinker:
             calls = await rounds.planned(session, step.turn_id, step.round, self._registry.timeouts())
         return Thought(ended=False, calls=tuple(calls))
 
-    async def _ask(self, step: ThinkInput, talk: Talk, speech: Speech) -> tuple[Gathered, str]:
-        direct = parse_do(talk.current.message.text)
-        if direct is not None and step.round == 0:
-            return Gathered(calls=[self._typed(direct)]), DIRECT
-        model = self._model if direct is None else self._offline
-        gathered = await self._listen(model, self._request(step, talk), speech)
-        speech.show()
-        return gathered, gathered.usage.model if gathered.usage else model.name
+    async def _begin(self, step: ThinkInput, talk: Talk, number: int) -> Attempt:
+        """Brief and choose; tell what was recalled and reserve what it may cost, in one commit where there is need."""
+        began = now()
+        briefing = await self._briefer.brief(talk, step.round)
+        direct = parse_do(talk.current.message.text) is not None
+        if direct and step.round == 0:
+            chosen = self._calls.typed(step, talk, briefing, number)
+        else:
+            chosen = self._calls.choose(step, talk, briefing, number, direct=direct)
+        usage_id: str | None = None
+        if briefing.recall is not None or chosen.reserve:
+            async with change(self._database, self._rooms) as work:
+                if briefing.recall is not None:
+                    await recalls.note(work, talk.conversation.id, briefing.recall)
+                if chosen.reserve:
+                    usage_id = await usage.reserve(work, chosen.charge)
+        return Attempt(number, briefing, chosen, usage_id, began)
 
-    def _typed(self, direct: CallAsked) -> CallAsked:
+    async def _ask(self, talk: Talk, attempt: Attempt, speech: Speech) -> Gathered:
+        model = attempt.chosen.model
+        if model is None:
+            return Gathered(calls=[self._typed(talk.current.message.text)])
+        try:
+            return await self._calls.listen(model, attempt.briefing.request, speech)
+        except ModelError:
+            await self._give_back(attempt)
+            raise
+
+    async def _give_back(self, attempt: Attempt) -> None:
+        async with change(self._database, self._rooms) as work:
+            if attempt.usage_id is not None:
+                await usage.release(work, attempt.usage_id)
+            else:
+                usage.failed(work, attempt.chosen.charge)
+
+    def _typed(self, text: str) -> CallAsked:
         """Give the values that a person typed the types of the action's schema. Raises UnknownAction."""
+        direct = parse_do(text)
+        if direct is None:
+            message = "this is no command"
+            raise AssertionError(message)
         schema = self._registry.action(direct.name).spec.schema_
         return replace(direct, arguments=coerce(direct.arguments, schema))
 
-    def _request(self, step: ThinkInput, talk: Talk) -> ModelRequest:
-        last = step.round + 1 >= self._max_rounds
-        return ModelRequest(
-            system=system_prompt(talk),
-            entries=entries_of(talk),
-            tools=() if last else self._tools(),
-            first_reply=not any(row.text for record in talk.turns for row in record.rounds),
-        )
-
-    def _tools(self) -> tuple[ToolSpec, ...]:
-        return tuple(
-            ToolSpec(
-                name=bound.name,
-                description=bound.spec.description,
-                schema=bound.spec.schema_,
-                examples=bound.spec.examples,
-            )
-            for bound in self._registry.actions()
-        )
-
-    async def _listen(self, model: ChatModel, request: ModelRequest, speech: Speech) -> Gathered:
-        gathered = Gathered()
-        pieces = 0
-        async with aclosing(model.stream(request)) as stream:
-            async for item in stream:
-                if isinstance(item, TextDelta):
-                    await speech.add(item.text)
-                    pieces += 1
-                    if pieces > 1:
-                        crash_point("think.mid_stream")
-                elif isinstance(item, CallAsked):
-                    gathered.calls.append(item)
-                else:
-                    gathered.usage = item
-        return gathered
-
     async def _commit(
-        self,
-        step: ThinkInput,
-        talk: Talk,
-        speech: Speech,
-        gathered: Gathered,
-        model_name: str,
-        attempt: int,
-        began: datetime,
+        self, step: ThinkInput, talk: Talk, attempt: Attempt, speech: Speech, gathered: Gathered
     ) -> Thought:
-        usage = gathered.usage
         answer = Answer(
             turn_id=step.turn_id,
             number=step.round,
-            attempt=attempt,
+            attempt=attempt.number,
             lease_epoch=step.lease_epoch,
             text=speech.text,
             said=speech.said,
-            was_kept=speech.was_kept or attempt > 1,
-            model=model_name,
-            input_tokens=usage.input_tokens if usage else None,
-            output_tokens=usage.output_tokens if usage else None,
-            started_at=began,
+            was_kept=speech.was_kept or attempt.number > 1,
+            charge=attempt.chosen.charge,
+            figures=figures_of(attempt.chosen, gathered.usage),
+            usage_id=attempt.usage_id,
+            intent=attempt.briefing.intent,
+            confidence=attempt.briefing.confidence,
+            started_at=attempt.began,
         )
         crash_point("think.before_commit")
         if not gathered.calls:

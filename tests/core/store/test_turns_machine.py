@@ -23,6 +23,7 @@ from core.permissions import Door, Principal
 from core.store import outbox, rounds, submissions, turns
 from core.store.database import Database, open_database
 from core.store.rounds import Answer
+from core.store.usage import Charge, Figures
 from core.store.work import change
 from core.tables.records import StoredEvent
 from core.tables.talk import Conversation
@@ -204,9 +205,9 @@ class Machine(RuleBasedStateMachine):
             text="ok",
             said="ok",
             was_kept=True,
-            model="m",
-            input_tokens=None,
-            output_tokens=None,
+            charge=Charge(workspace_id=before.workspace_id, user_id=before.user_id, turn_id=turn_id, model="m"),
+            figures=Figures(model="m"),
+            usage_id=None,
             started_at=now(),
         )
         try:

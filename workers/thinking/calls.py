@@ -1,0 +1,89 @@
+"""A model call from choice to outcome: which model, its reservation, what came, what it cost."""
+
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from core.faults import crash_point
+from core.messages import ThinkInput
+from core.store.context import Talk
+from core.store.usage import Charge, Figures
+from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, UsageReported
+from workers.llm.router import Need, Router
+from workers.thinking.brief import Briefing
+from workers.thinking.speech import Speech
+
+DIRECT = "direct"
+
+
+@dataclass
+class Gathered:
+    """What a model has given so far."""
+
+    calls: list[CallAsked] = field(default_factory=list)
+    usage: UsageReported | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The model of a call (None: nobody is asked), and what it is charged with."""
+
+    model: ChatModel | None
+    charge: Charge
+    reserve: bool = False
+
+
+class ModelCalls:
+    """Chooses, asks, accounts."""
+
+    def __init__(self, router: Router, offline: ChatModel) -> None:
+        """Take the models; `offline` phrases what `/do` commands gave, whatever model is configured."""
+        self._router = router
+        self._offline = offline
+
+    def choose(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int, *, direct: bool) -> Chosen:
+        """Choose the model of a round. Raises NoModelFits."""
+        need = Need(tokens=briefing.tokens, tools=bool(briefing.request.tools), asked=talk.current.turn.asked_model)
+        model = self._offline if direct else self._router.chain(need)[0]
+        return Chosen(model, self._charge(step, talk, briefing, attempt, model.name))
+
+    def typed(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int) -> Chosen:
+        """Charge a call that a person typed in full: it costs nothing."""
+        return Chosen(None, self._charge(step, talk, briefing, attempt, DIRECT))
+
+    def _charge(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int, model: str) -> Charge:
+        turn = talk.current.turn
+        return Charge(
+            workspace_id=turn.workspace_id,
+            user_id=turn.user_id,
+            conversation_id=turn.conversation_id,
+            turn_id=turn.id,
+            round=step.round,
+            attempt=attempt,
+            model=model,
+            tokens=briefing.tokens,
+        )
+
+    async def listen(self, model: ChatModel, request: ModelRequest, speech: Speech) -> Gathered:
+        """Ask the model, and say what it says."""
+        gathered = Gathered()
+        pieces = 0
+        async with aclosing(model.stream(request)) as stream:
+            async for item in stream:
+                if isinstance(item, TextDelta):
+                    await speech.add(item.text)
+                    pieces += 1
+                    if pieces > 1:
+                        crash_point("think.mid_stream")
+                elif isinstance(item, CallAsked):
+                    gathered.calls.append(item)
+                else:
+                    gathered.usage = item
+        speech.show()
+        return gathered
+
+
+def figures_of(chosen: Chosen, usage: UsageReported | None) -> Figures:
+    """Give what a call used, by the provider's own count."""
+    if usage is None:
+        return Figures(model=chosen.charge.model)
+    return Figures(model=usage.model, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
