@@ -104,6 +104,12 @@ class TooMany(AssentError):
         self.retry_after = retry_after
 
 
+class BudgetExhausted(AssentError):
+    """The money or the tokens of the day or the month are used up; nothing was sent to a model."""
+
+    code, status, title = "budget_exhausted", 402, "The budget is used up"
+
+
 class Unavailable(AssentError):
     """A part of the server is down for now; try again in `retry_after` seconds."""
 

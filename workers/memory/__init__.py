@@ -1,0 +1,1 @@
+"""Memory: the embedder, the index in LanceDB, its one writer, and looking things up in it."""
