@@ -27,6 +27,7 @@ from workers.records.relay import Relay
 from workers.records.steps import Steps
 from workers.thinking.brief import Briefer
 from workers.thinking.calls import ModelCalls
+from workers.thinking.neutral import host_of
 from workers.thinking.plan import Planner
 from workers.thinking.think import Thinker
 from workflows import policies
@@ -75,6 +76,7 @@ def build_parts(
             Briefer(registry, settings.rounds),
             ModelCalls(router, OfflineAssistant()),
             planner,
+            _known_hosts(settings),
         ),
         actor=Actor(database, rooms, Gate(registry, audit)),
         asker=Asker(database, rooms, audit),
@@ -83,6 +85,11 @@ def build_parts(
         reaper=Reaper(database, rooms, workflows),
         archive=Archive(database, client),
     )
+
+
+def _known_hosts(settings: Settings) -> frozenset[str]:
+    ours = host_of(settings.public_url)
+    return frozenset(host.lower() for host in settings.link_hosts) | ({ours} if ours else set())
 
 
 def build_workers(

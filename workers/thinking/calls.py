@@ -78,7 +78,7 @@ class ModelCalls:
                     gathered.calls.append(item)
                 else:
                     gathered.usage = item
-        speech.show()
+        speech.end()
         return gathered
 
 

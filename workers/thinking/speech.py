@@ -1,4 +1,4 @@
-"""The answer while it is spoken: deltas to the room, coalesced; the text so far kept, at most twice a second."""
+"""The answer while it is spoken: made harmless, sent to the room in deltas, kept at most twice a second."""
 
 import time
 
@@ -7,6 +7,7 @@ from core.rooms import Rooms
 from core.store import partials
 from core.store.database import Database
 from core.text import clean_text
+from workers.thinking.neutral import Neutralizer
 
 DELTA_SECONDS = 0.04
 DELTA_CHARACTERS = 128
@@ -17,7 +18,15 @@ class Speech:
     """One attempt's text. `before` is what earlier rounds said: offsets count from the start of the whole reply."""
 
     def __init__(
-        self, database: Database, rooms: Rooms, *, conversation_id: str, turn_id: str, attempt: int, before: str
+        self,
+        database: Database,
+        rooms: Rooms,
+        *,
+        conversation_id: str,
+        turn_id: str,
+        attempt: int,
+        before: str,
+        neutral: Neutralizer,
     ) -> None:
         """Begin silent."""
         self._database = database
@@ -26,11 +35,17 @@ class Speech:
         self._turn_id = turn_id
         self._attempt = attempt
         self._before = before
+        self._neutral = neutral
         self._text = ""
         self._shown = len(before)
         self._shown_at = 0.0
         self._kept_at = time.monotonic()
         self.was_kept = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was taken yet, not even what is held back: another model may still answer instead."""
+        return not self._text and self._neutral.is_empty
 
     @property
     def text(self) -> str:
@@ -46,13 +61,18 @@ class Speech:
 
     async def add(self, text: str) -> None:
         """Take more text; show it at once when it is the first, or when enough time or text has come together."""
-        self._text += clean_text(text)
+        self._text += self._neutral.push(clean_text(text))
         at = time.monotonic()
         if len(self.said) - self._shown >= DELTA_CHARACTERS or at - self._shown_at >= DELTA_SECONDS:
             self.show()
         if at - self._kept_at >= KEEP_SECONDS:
             self._kept_at = at
             await self.keep()
+
+    def end(self) -> None:
+        """Say what was held back: nothing more comes."""
+        self._text += self._neutral.rest()
+        self.show()
 
     def show(self) -> None:
         """Send what was not sent yet to the room."""

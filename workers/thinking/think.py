@@ -26,6 +26,7 @@ from workers.llm.offline.direct import coerce, parse_do
 from workers.llm.port import CallAsked
 from workers.thinking.brief import Briefer, Briefing
 from workers.thinking.calls import Chosen, Gathered, ModelCalls, figures_of
+from workers.thinking.neutral import Neutralizer, hosts_in
 from workers.thinking.plan import Planner
 from workers.thinking.speech import Speech
 
@@ -52,14 +53,16 @@ class Thinker:
         briefer: Briefer,
         calls: ModelCalls,
         planner: Planner,
+        hosts: frozenset[str] = frozenset(),
     ) -> None:
-        """Take all that a call needs."""
+        """Take all that a call needs; `hosts` are those that links in answers may lead to."""
         self._database = database
         self._rooms = rooms
         self._registry = registry
         self._briefer = briefer
         self._calls = calls
         self._planner = planner
+        self._hosts = hosts
 
     @activity.defn(name="think")
     async def think(self, step: ThinkInput) -> Thought:
@@ -91,6 +94,7 @@ class Thinker:
             turn_id=step.turn_id,
             attempt=number,
             before=before,
+            neutral=Neutralizer(self._hosts | hosts_in(record.message.text for record in talk.turns)),
         )
         gathered = await self._ask(talk, attempt, speech)
         return await self._commit(step, talk, attempt, speech, gathered)
