@@ -10,7 +10,10 @@ from core.tables.base import JsonColumn, UtcDateTime
 
 
 class Fact(SQLModel, table=True):
-    """Something about a person that holds in every conversation. `origin`: said (`remember ...`), model, written."""
+    """Something about a person that holds in every conversation. `origin`: said (`remember ...`), model, written.
+
+    `folded` is the text without case and spacing: by it the same fact is known again, and found.
+    """
 
     __tablename__ = "facts"
     __table_args__ = (Index(None, "workspace_id", "user_id", "id"),)
@@ -19,6 +22,7 @@ class Fact(SQLModel, table=True):
     workspace_id: str = Field(foreign_key="workspaces.id")
     user_id: str = Field(foreign_key="users.id")
     text: str
+    folded: str
     origin: str
     conversation_id: str | None = None
     turn_id: str | None = None

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
         sa.Column("origin", sa.String(), nullable=False),
         sa.Column("conversation_id", sa.String(), nullable=True),
         sa.Column("turn_id", sa.String(), nullable=True),
