@@ -114,3 +114,16 @@ class MemoryChange(SQLModel, table=True):
     kind: str
     ref: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Lookup(SQLModel, table=True):
+    """A question to memory on its way to a worker; it is dropped with the answer, or an hour later."""
+
+    __tablename__ = "lookups"
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    user_id: str
+    conversation_id: str | None = None
+    text: str
+    created_at: datetime = Field(sa_type=UtcDateTime)

@@ -113,3 +113,19 @@ class Message(SQLModel, table=True):
     usage: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     response_time_ms: int | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Import(SQLModel, table=True):
+    """Where an imported conversation is from. `carried` is what its file says that is no truth here.
+
+    Who said what, approvals and usage are only shown and exported again: a file must not make anybody consent or pay.
+    """
+
+    __tablename__ = "imports"
+
+    conversation_id: str = Field(primary_key=True, foreign_key="conversations.id")
+    user_id: str = Field(foreign_key="users.id")
+    sha256: str
+    client_key: str
+    carried: dict[str, Any] = Field(sa_type=JsonColumn)
+    created_at: datetime = Field(sa_type=UtcDateTime)

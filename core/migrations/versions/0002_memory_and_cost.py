@@ -14,6 +14,16 @@ _JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 def upgrade() -> None:
     op.create_table(
+        "lookups",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("workspace_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("conversation_id", sa.String(), nullable=True),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookups")),
+    )
+    op.create_table(
         "memory_changes",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -45,7 +55,7 @@ def upgrade() -> None:
         "budgets",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("workspace_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("period", sa.String(), nullable=False),
         sa.Column("money_micros", sa.BigInteger(), nullable=True),
         sa.Column("tokens", sa.BigInteger(), nullable=True),
@@ -82,16 +92,14 @@ def upgrade() -> None:
         "model_rules",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("workspace_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("allowed", _JSON, nullable=False),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_model_rules_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_rules")),
+        sa.UniqueConstraint("workspace_id", "user_id", name=op.f("uq_model_rules_workspace_id_user_id")),
     )
-    with op.batch_alter_table("model_rules", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_model_rules_workspace_id"), ["workspace_id"], unique=False)
-
     op.create_table(
         "modes",
         sa.Column("id", sa.String(), nullable=False),
@@ -159,6 +167,18 @@ def upgrade() -> None:
             unique=False,
         )
 
+    op.create_table(
+        "imports",
+        sa.Column("conversation_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("client_key", sa.String(), nullable=False),
+        sa.Column("carried", _JSON, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name=op.f("fk_imports_conversation_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_imports_user_id")),
+        sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_imports")),
+    )
     op.create_table(
         "summaries",
         sa.Column("id", sa.String(), nullable=False),
@@ -241,11 +261,26 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("reserved_micros", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("cost_micros", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("complexity", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("estimated", sa.Boolean(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.alter_column("turn_id", existing_type=sa.VARCHAR(), nullable=True)
         batch_op.drop_index(batch_op.f("ix_usage_turn_id"))
+        batch_op.create_index(
+            "ix_usage_reserved",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'reserved'"),
+            postgresql_where=sa.text("state = 'reserved'"),
+        )
         batch_op.create_index(batch_op.f("ix_usage_turn_id_round"), ["turn_id", "round"], unique=False)
         batch_op.create_index(batch_op.f("ix_usage_user_id_created_at"), ["user_id", "created_at"], unique=False)
+        batch_op.create_index(
+            "uq_usage_reply",
+            ["turn_id", "round"],
+            unique=True,
+            sqlite_where=sa.text("state = 'settled' AND purpose = 'reply'"),
+            postgresql_where=sa.text("state = 'settled' AND purpose = 'reply'"),
+        )
 
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.add_column(sa.Column("locale", sa.String(), nullable=True))
@@ -261,11 +296,22 @@ def downgrade() -> None:
         batch_op.drop_column("locale")
 
     with op.batch_alter_table("usage", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_usage_reply",
+            sqlite_where=sa.text("state = 'settled' AND purpose = 'reply'"),
+            postgresql_where=sa.text("state = 'settled' AND purpose = 'reply'"),
+        )
         batch_op.drop_index(batch_op.f("ix_usage_user_id_created_at"))
         batch_op.drop_index(batch_op.f("ix_usage_turn_id_round"))
+        batch_op.drop_index(
+            "ix_usage_reserved",
+            sqlite_where=sa.text("state = 'reserved'"),
+            postgresql_where=sa.text("state = 'reserved'"),
+        )
         batch_op.create_index(batch_op.f("ix_usage_turn_id"), ["turn_id"], unique=False)
         batch_op.alter_column("turn_id", existing_type=sa.VARCHAR(), nullable=False)
         batch_op.drop_column("settled_at")
+        batch_op.drop_column("estimated")
         batch_op.drop_column("complexity")
         batch_op.drop_column("cost_micros")
         batch_op.drop_column("reserved_micros")
@@ -313,6 +359,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_summaries_conversation_id_branch_id_version"))
 
     op.drop_table("summaries")
+    op.drop_table("imports")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_documents_workspace_id_conversation_id_id"))
         batch_op.drop_index(batch_op.f("ix_documents_state"))
@@ -323,9 +370,6 @@ def downgrade() -> None:
 
     op.drop_table("branches")
     op.drop_table("modes")
-    with op.batch_alter_table("model_rules", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_model_rules_workspace_id"))
-
     op.drop_table("model_rules")
     with op.batch_alter_table("facts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_facts_workspace_id_user_id_id"))
@@ -337,3 +381,4 @@ def downgrade() -> None:
 
     op.drop_table("api_tokens")
     op.drop_table("memory_changes")
+    op.drop_table("lookups")
