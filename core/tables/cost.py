@@ -2,18 +2,23 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from core.tables.base import JsonColumn, UtcDateTime
+
+
+_RESERVED = text("state = 'reserved'")
+_REPLY = text("state = 'settled' AND purpose = 'reply'")
 
 
 class Usage(SQLModel, table=True):
     """One model call: reserved before it is sent, settled with the provider's own figures, or released.
 
     Money is in millionths of a US dollar (`cost_micros`; None: the price is not known). `purpose` is `reply`, `facts`,
-    `summary`, `intent` or `consensus`; only `settled` and `reserved` rows count against a budget. Figures that the
-    provider did not give are None.
+    `summary`, `intent` or `consensus`; only `settled` and `reserved` rows count against a budget: a `released` one
+    failed, a `lapsed` one was lost with its worker. Figures that the provider did not give are None; `estimated` rows
+    count with what was reserved. One answer is charged once: the unique index allows a round one settled reply.
     """
 
     __tablename__ = "usage"
@@ -21,6 +26,8 @@ class Usage(SQLModel, table=True):
         Index(None, "workspace_id", "created_at"),
         Index(None, "user_id", "created_at"),
         Index(None, "turn_id", "round"),
+        Index("ix_usage_reserved", "created_at", sqlite_where=_RESERVED, postgresql_where=_RESERVED),
+        Index("uq_usage_reply", "turn_id", "round", unique=True, sqlite_where=_REPLY, postgresql_where=_REPLY),
     )
 
     id: str = Field(primary_key=True)
@@ -41,19 +48,20 @@ class Usage(SQLModel, table=True):
     reserved_micros: int | None = Field(default=None, sa_type=BigInteger)
     cost_micros: int | None = Field(default=None, sa_type=BigInteger)
     complexity: str | None = None
+    estimated: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Budget(SQLModel, table=True):
-    """The most that a workspace (`user_id` None), or one person in it, may use in a UTC `day` or `month`."""
+    """The most that a workspace (`user_id` empty), or one person in it, may use in a UTC `day` or `month`."""
 
     __tablename__ = "budgets"
     __table_args__ = (UniqueConstraint("workspace_id", "user_id", "period"),)
 
     id: str = Field(primary_key=True)
     workspace_id: str = Field(foreign_key="workspaces.id")
-    user_id: str | None = None
+    user_id: str = ""
     period: str
     money_micros: int | None = Field(default=None, sa_type=BigInteger)
     tokens: int | None = Field(default=None, sa_type=BigInteger)
@@ -63,13 +71,14 @@ class Budget(SQLModel, table=True):
 
 
 class ModelRule(SQLModel, table=True):
-    """The models that a workspace (`user_id` None), or one person in it, may ask; without a row: all of them."""
+    """The models that a workspace (`user_id` empty), or one person in it, may ask; without a row: all of them."""
 
     __tablename__ = "model_rules"
+    __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
 
     id: str = Field(primary_key=True)
-    workspace_id: str = Field(foreign_key="workspaces.id", index=True)
-    user_id: str | None = None
+    workspace_id: str = Field(foreign_key="workspaces.id")
+    user_id: str = ""
     allowed: list[str] = Field(sa_type=JsonColumn)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
