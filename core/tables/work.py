@@ -17,7 +17,11 @@ class Turn(SQLModel, table=True):
     """
 
     __tablename__ = "turns"
-    __table_args__ = (Index(None, "conversation_id", "state", "place"),)
+    __table_args__ = (
+        Index(None, "conversation_id", "state", "place"),
+        # The newest turns of a long conversation are found without reading the others.
+        Index(None, "conversation_id", "place"),
+    )
 
     id: str = Field(primary_key=True)
     conversation_id: str = Field(foreign_key="conversations.id")

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,13 @@ class CallAsked:
 
 @dataclass(frozen=True)
 class UserSaid:
-    """A person's message."""
+    """A person's message. `aside`: what the server adds for a language model: the time, recalled text marked as data.
+
+    With an empty `text` only the aside is said.
+    """
 
     text: str
+    aside: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,35 @@ class AssistantSaid:
 
 @dataclass(frozen=True)
 class ToolAnswered:
-    """What became of a call: `content` is JSON or text, `status` a `core.values.CallState`."""
+    """What became of a call: `content` is JSON or text, `status` a `core.values.CallState`.
+
+    `mark`: the boundary that shows a language model where the content, which is data, begins and ends.
+    """
 
     call_id: str
     name: str
     content: str
     status: str
+    mark: str = ""
 
 
 ChatEntry = UserSaid | AssistantSaid | ToolAnswered
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """Something from memory. `origin`: own (the asker said it), other, assistant, fact or document; `id` is its id.
+
+    `here`: said in this conversation. Language models read it in an aside; the offline assistant reads this.
+    """
+
+    id: str
+    origin: Literal["own", "other", "assistant", "fact", "document"]
+    text: str
+    at: datetime
+    here: bool = False
+    name: str | None = None
+    page: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +89,7 @@ class ModelRequest:
     entries: tuple[ChatEntry, ...]
     tools: tuple[ToolSpec, ...]
     first_reply: bool
+    recalled: tuple[Recalled, ...] = ()
 
 
 @dataclass(frozen=True)

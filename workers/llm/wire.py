@@ -19,6 +19,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
 from workers.llm import port
+from workers.llm.marks import mark
 
 MOST_NAME = 64
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
@@ -88,6 +89,7 @@ def _response_parts(entry: port.AssistantSaid) -> list[ModelResponsePart]:
 
 def _request_part(entry: port.UserSaid | port.ToolAnswered) -> UserPromptPart | ToolReturnPart:
     if isinstance(entry, port.UserSaid):
-        return UserPromptPart(entry.text)
-    content = entry.content if entry.status == "done" else f"[{entry.status}] {entry.content}"
+        return UserPromptPart("\n\n".join(one for one in (entry.aside, entry.text) if one))
+    content = mark(entry.mark, "result", entry.content) if entry.mark else entry.content
+    content = content if entry.status == "done" else f"[{entry.status}] {content}"
     return ToolReturnPart(wire_name(entry.name), content, entry.call_id)

@@ -249,6 +249,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("asked_model", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("intent", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("confidence", sa.Float(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_turns_conversation_id_place"), ["conversation_id", "place"], unique=False)
 
     with op.batch_alter_table("usage", schema=None) as batch_op:
         batch_op.add_column(sa.Column("conversation_id", sa.String(), nullable=True))
@@ -324,6 +325,7 @@ def downgrade() -> None:
         batch_op.drop_column("conversation_id")
 
     with op.batch_alter_table("turns", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_turns_conversation_id_place"))
         batch_op.drop_column("confidence")
         batch_op.drop_column("intent")
         batch_op.drop_column("asked_model")
