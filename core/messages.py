@@ -128,3 +128,16 @@ class TurnEnding(Value):
     turn_id: Id
     error_code: str | None = None
     error_detail: str | None = None
+
+
+class ReflectInput(Value):
+    """Starts `Reflect`: what is done after a reply. `learn` False: only the summary is brought up to date."""
+
+    turn_id: Id
+    learn: bool = True
+
+
+class Summarised(Value):
+    """Whether there is more to summarise than one step took."""
+
+    again: bool

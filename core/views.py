@@ -32,6 +32,7 @@ class MessageView(Value):
     id: str
     conversation_id: str
     turn_id: str
+    branch_id: str | None = None
     position: int
     role: str
     author_id: str | None
@@ -108,16 +109,56 @@ class RecallView(Value):
 
 
 class BranchView(Value):
-    """A version of a conversation from the turn `replaces_turn_id` on; `reason`: edit or regenerate."""
+    """A version of a conversation from the turn `replaces_turn_id` on; `reason`: edit or regenerate.
+
+    With a `thread_id` only that thread goes another way.
+    """
 
     id: str
     conversation_id: str
     parent_id: str | None
     forked_at: int
+    thread_id: str | None = None
     replaces_turn_id: str
     reason: str
     created_by: str
     created_at: datetime
+
+
+class VersionView(Value):
+    """One version of what was said at a point: `branch_id` None is the first; `active`: it is the one that is shown.
+
+    `reason`: original, edit or regenerate.
+    """
+
+    branch_id: str | None
+    reason: str
+    active: bool
+    message: MessageView
+    turn: TurnView
+
+
+class DoneView(Value):
+    """A call that stays done though the turn that made it was replaced; `state`: done, running or unknown."""
+
+    tool_call_id: str
+    action: str
+    state: str
+
+
+class ModeView(Value):
+    """A way of answering. `tools`: connectors or actions, None: all; limits None: as set for the server."""
+
+    name: str
+    title: str
+    prompt: str
+    model: str | None = None
+    tier: str | None = None
+    tools: tuple[str, ...] | None = None
+    rounds: int | None = None
+    tool_calls: int | None = None
+    max_tokens: int | None = None
+    built_in: bool = False
 
 
 class FactView(Value):
@@ -131,6 +172,35 @@ class FactView(Value):
     message_id: str | None
     created_at: datetime
     updated_at: datetime
+
+
+class SummaryView(Value):
+    """One version of what a branch's turns up to the place `upto_place` came to; `model` wrote it."""
+
+    id: str
+    conversation_id: str
+    branch_id: str | None
+    version: int
+    upto_place: int
+    text: str
+    model: str
+    created_at: datetime
+
+
+class ThreadView(Value):
+    """A thread: the message that it hangs on, how many were said in it, and when the last was."""
+
+    id: str
+    conversation_id: str
+    messages: int
+    last_at: datetime
+
+
+class UnreadView(Value):
+    """How many messages of others a person has not read in a conversation yet."""
+
+    conversation_id: str
+    unread: int
 
 
 class DocumentView(Value):
@@ -272,3 +342,17 @@ class AuditView(Value):
     kind: str
     subject: str
     body: dict[str, Any]
+
+
+class ApiTokenView(Value):
+    """A program's token as its person sees it: `hint` is how it ends; the token itself was shown once."""
+
+    id: str
+    user_id: str
+    name: str
+    hint: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None

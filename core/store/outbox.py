@@ -15,6 +15,9 @@ DOORBELL = "outbox"
 START_TURN = "start_turn"
 WAKE_TURN = "wake_turn"
 STOP_TURN = "stop_turn"
+READ_DOCUMENT = "read_document"
+REFLECT = "reflect"
+WIPE = "wipe"
 _LONGEST_WAIT = timedelta(seconds=60)
 
 

@@ -22,7 +22,7 @@ class Fact(SQLModel, table=True):
     workspace_id: str = Field(foreign_key="workspaces.id")
     user_id: str = Field(foreign_key="users.id")
     text: str
-    folded: str
+    folded: str = ""
     origin: str
     conversation_id: str | None = None
     turn_id: str | None = None
