@@ -35,7 +35,8 @@ class Hit:
     """One row of the index. `id` names the message, fact or chunk in SQL, which has the last word on whether it is there.
 
     `score`: reciprocal rank fusion over the lists that it is in, higher is better. `vector_rank` and `text_rank` count
-    from 1; None when it is not in that list.
+    from 1; None when it is not in that list. `similarity` is the cosine with the question, -1 to 1, None when not known:
+    the nearest of all is not near when nothing was said about it.
     """
 
     kind: HitKind
@@ -45,6 +46,7 @@ class Hit:
     text_rank: int | None
     conversation_id: str | None
     created_at: datetime
+    similarity: float | None = None
 
 
 class Embedder(Protocol):
