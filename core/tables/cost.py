@@ -84,6 +84,20 @@ class ModelRule(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class ModelHealth(SQLModel, table=True):
+    """How a configured model was when somebody last checked it, or when calls began to fail or went well again."""
+
+    __tablename__ = "model_health"
+
+    name: str = Field(primary_key=True)
+    ok: bool
+    code: str
+    sentence: str
+    took_ms: int | None = None
+    models_seen: int | None = None
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Mode(SQLModel, table=True):
     """A workspace's own way of answering. `tools`: connectors or actions, None = all; limits: None = default."""
 
@@ -100,6 +114,7 @@ class Mode(SQLModel, table=True):
     tools: list[str] | None = Field(default=None, sa_type=JsonColumn)
     rounds: int | None = None
     tool_calls: int | None = None
+    max_tokens: int | None = None
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -48,7 +48,8 @@ class Participant(SQLModel, table=True):
 class Branch(SQLModel, table=True):
     """A version of a conversation from one turn on. Its path: the parent's turns before `forked_at`, then its own.
 
-    `parent_id` None is the trunk, the turns without a branch. `forked_at` is the place of the turn that it replaces.
+    `parent_id` None is the trunk, the turns without a branch. `forked_at` is the place of the turn that it replaces,
+    `begun_at` that of its own first turn. With a `thread_id` it replaces a thread's turns only.
     """
 
     __tablename__ = "branches"
@@ -57,6 +58,8 @@ class Branch(SQLModel, table=True):
     conversation_id: str = Field(foreign_key="conversations.id", index=True)
     parent_id: str | None = None
     forked_at: int
+    begun_at: int
+    thread_id: str | None = None
     replaces_turn_id: str
     reason: str
     created_by: str
@@ -80,7 +83,8 @@ class Binding(SQLModel, table=True):
 class Message(SQLModel, table=True):
     """What someone said. `position` is the seq of its `message.created`: the order of the conversation.
 
-    `thread_id` is the message that the thread hangs on, `edit_of_id` the earlier version, `profile` who the asker was
+    `branch_id` is the version in which it was said (None: the first). `thread_id` is the message that the thread hangs
+    on, `edit_of_id` the earlier version, `profile` who the asker was
     to the model; a message with `forgotten_at` is shown where it was said and recalled nowhere.
     """
 
@@ -94,6 +98,7 @@ class Message(SQLModel, table=True):
     conversation_id: str = Field(foreign_key="conversations.id")
     workspace_id: str
     turn_id: str = Field(index=True)
+    branch_id: str | None = None
     position: int
     author_id: str | None = None
     role: str

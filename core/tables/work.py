@@ -14,6 +14,7 @@ class Turn(SQLModel, table=True):
 
     `branch_id` and `thread_id` say which version and which thread of the conversation it belongs to (None: the trunk,
     the main talk). `mode` and `asked_model` are what was chosen for it; `asked_model` None leaves it to the router.
+    `max_rounds` is the most that its mode allows, None: as set.
     """
 
     __tablename__ = "turns"
@@ -32,6 +33,7 @@ class Turn(SQLModel, table=True):
     branch_id: str | None = None
     thread_id: str | None = None
     mode: str = "full"
+    max_rounds: int | None = None
     asked_model: str | None = None
     intent: str | None = None
     confidence: float | None = None

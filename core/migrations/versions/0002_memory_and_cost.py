@@ -39,10 +39,12 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("hint", sa.String(), nullable=False),
+        sa.Column("scopes", _JSON, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_by", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_api_tokens_user_id")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_api_tokens_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
@@ -112,6 +114,7 @@ def upgrade() -> None:
         sa.Column("tools", _JSON, nullable=True),
         sa.Column("rounds", sa.Integer(), nullable=True),
         sa.Column("tool_calls", sa.Integer(), nullable=True),
+        sa.Column("max_tokens", sa.Integer(), nullable=True),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -125,6 +128,8 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.String(), nullable=False),
         sa.Column("parent_id", sa.String(), nullable=True),
         sa.Column("forked_at", sa.Integer(), nullable=False),
+        sa.Column("begun_at", sa.Integer(), nullable=False),
+        sa.Column("thread_id", sa.String(), nullable=True),
         sa.Column("replaces_turn_id", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("created_by", sa.String(), nullable=False),
@@ -180,6 +185,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_imports")),
     )
     op.create_table(
+        "prompts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("workspace_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("conversation_id", sa.String(), nullable=False),
+        sa.Column("client_message_id", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("instructions", sa.String(), nullable=True),
+        sa.Column("asked", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name=op.f("fk_prompts_conversation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_prompts")),
+        sa.UniqueConstraint(
+            "workspace_id",
+            "user_id",
+            "client_message_id",
+            name=op.f("uq_prompts_workspace_id_user_id_client_message_id"),
+        ),
+    )
+    with op.batch_alter_table("prompts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_prompts_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_prompts_user_id_fingerprint"), ["user_id", "fingerprint"], unique=False)
+
+    op.create_table(
         "summaries",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("conversation_id", sa.String(), nullable=False),
@@ -227,6 +256,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("active_branch_id", sa.String(), nullable=True))
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("branch_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("reply_to_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("thread_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("edit_of_id", sa.String(), nullable=True))
@@ -246,6 +276,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("branch_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("thread_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("mode", sa.String(), nullable=False, server_default="full"))
+        batch_op.add_column(sa.Column("max_rounds", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("asked_model", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("intent", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("confidence", sa.Float(), nullable=True))
@@ -329,6 +360,7 @@ def downgrade() -> None:
         batch_op.drop_column("confidence")
         batch_op.drop_column("intent")
         batch_op.drop_column("asked_model")
+        batch_op.drop_column("max_rounds")
         batch_op.drop_column("mode")
         batch_op.drop_column("thread_id")
         batch_op.drop_column("branch_id")
@@ -348,6 +380,7 @@ def downgrade() -> None:
         batch_op.drop_column("edit_of_id")
         batch_op.drop_column("thread_id")
         batch_op.drop_column("reply_to_id")
+        batch_op.drop_column("branch_id")
 
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.drop_column("active_branch_id")
@@ -361,6 +394,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_summaries_conversation_id_branch_id_version"))
 
     op.drop_table("summaries")
+    with op.batch_alter_table("prompts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_prompts_user_id_fingerprint"))
+        batch_op.drop_index(batch_op.f("ix_prompts_conversation_id"))
+
+    op.drop_table("prompts")
     op.drop_table("imports")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_documents_workspace_id_conversation_id_id"))
