@@ -108,6 +108,23 @@ class RecallView(Value):
     items: tuple[CitationView, ...] = ()
 
 
+class RecalledView(CitationView):
+    """A citation with the text that it names now; null when that is gone, or not this person's to see."""
+
+    text: str | None
+    text_cut: bool = False
+
+
+class RecallTextsView(Value):
+    """What a turn was given from memory, as far as it can still be read."""
+
+    turn_id: str
+    state: str
+    reason: str | None = None
+    took_ms: int = 0
+    items: tuple[RecalledView, ...] = ()
+
+
 class BranchView(Value):
     """A version of a conversation from the turn `replaces_turn_id` on; `reason`: edit or regenerate.
 

@@ -1,0 +1,182 @@
+"""What memory found, as SQL has it now: the last word on what is there, and on who may be told."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.permissions import Principal
+from core.store import paths, recalls, turns
+from core.store.paths import Segment
+from core.tables.memory import Chunk, Document, Fact
+from core.tables.talk import Conversation, Message, Participant
+from core.tables.work import Turn
+from core.views import CitationView, RecalledView, RecallTextsView
+
+Key = tuple[str, str]
+"""The kind and the id of something remembered."""
+_EXCERPT = 500
+
+
+@dataclass(frozen=True)
+class Whose:
+    """For whom something is recalled. `alone`: nobody else takes part; else only this conversation is seen.
+
+    `branch_id`: the version of the conversation that is told; None is the trunk.
+    """
+
+    workspace_id: str
+    user_id: str
+    conversation_id: str
+    alone: bool
+    branch_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """Something remembered, with its text of now. `role`: user or assistant, of messages."""
+
+    kind: str
+    id: str
+    text: str
+    at: datetime
+    conversation_id: str | None = None
+    turn_id: str | None = None
+    author_id: str | None = None
+    role: str | None = None
+    model: str | None = None
+    name: str | None = None
+    page: int | None = None
+
+    @property
+    def key(self) -> Key:
+        """What names it."""
+        return self.kind, self.id
+
+
+async def is_alone(session: AsyncSession, conversation_id: str) -> bool:
+    """Whether only one human takes part in a conversation."""
+    statement = select(func.count()).select_from(Participant).where(Participant.conversation_id == conversation_id)
+    return (await session.execute(statement)).scalar_one() <= 1
+
+
+async def facts_of(session: AsyncSession, whose: Whose, limit: int) -> list[Recollection]:
+    """Give a person's facts, newest first; none where others listen."""
+    if not whose.alone:
+        return []
+    statement = _facts(whose).order_by(Fact.id.desc()).limit(limit)
+    return [_fact(row) for row in (await session.execute(statement)).scalars()]
+
+
+async def present(session: AsyncSession, whose: Whose, keys: Collection[Key]) -> dict[Key, Recollection]:
+    """Give those that are there, not forgotten, on their conversation's path, and this person's to see."""
+    found: list[Recollection] = []
+    if ids := [one for kind, one in keys if kind == "message"]:
+        found += await _messages(session, whose, ids)
+    if (ids := [one for kind, one in keys if kind == "fact"]) and whose.alone:
+        rows = (await session.execute(_facts(whose).where(Fact.id.in_(ids)))).scalars()
+        found += [_fact(row) for row in rows]
+    if ids := [one for kind, one in keys if kind == "document"]:
+        found += await _chunks(session, whose, ids)
+    return {one.key: one for one in found}
+
+
+async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> RecallTextsView | None:
+    """Show what a turn recalled, with the texts that are still there and that this person may see. Raises NotFound."""
+    turn = await turns.visible(session, who, turn_id)
+    view = await recalls.of_turn(session, turn_id)
+    if view is None:
+        return None
+    alone = turn.user_id == who.user_id and await is_alone(session, turn.conversation_id)
+    whose = Whose(turn.workspace_id, who.user_id, turn.conversation_id, alone=alone, branch_id=turn.branch_id)
+    known = await present(session, whose, [(item.kind, item.id) for item in view.items])
+    items = tuple(_shown(item, known.get((item.kind, item.id))) for item in view.items)
+    return RecallTextsView(
+        turn_id=view.turn_id, state=view.state, reason=view.reason, took_ms=view.took_ms, items=items
+    )
+
+
+def _shown(item: CitationView, known: Recollection | None) -> RecalledView:
+    text = None if known is None else known.text[:_EXCERPT]
+    return RecalledView(**item.model_dump(), text=text, text_cut=known is not None and len(known.text) > _EXCERPT)
+
+
+def _takes_part(whose: Whose, conversation_id: object) -> ColumnElement[bool]:
+    """Whether the person takes part there, and may be told of it here."""
+    mine = exists(select(1).where(Participant.conversation_id == conversation_id, Participant.user_id == whose.user_id))
+    return mine if whose.alone else and_(mine, Conversation.id == whose.conversation_id)
+
+
+async def _messages(session: AsyncSession, whose: Whose, ids: Sequence[str]) -> list[Recollection]:
+    statement = (
+        select(Message, Turn.branch_id, Turn.place, Conversation.active_branch_id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Turn, Turn.id == Message.turn_id)
+        .where(Message.id.in_(ids), Message.forgotten_at.is_(None))
+        .where(Conversation.workspace_id == whose.workspace_id, Conversation.deleted_at.is_(None))
+        .where(_takes_part(whose, Conversation.id))
+    )
+    known: dict[str, Sequence[Segment]] = {}
+    found: list[Recollection] = []
+    for row, branch_id, place, active_branch_id in (await session.execute(statement)).all():
+        told = whose.branch_id if row.conversation_id == whose.conversation_id else active_branch_id
+        if row.conversation_id not in known:
+            known[row.conversation_id] = await paths.segments_of(session, row.conversation_id, told)
+        if _is_told(known[row.conversation_id], branch_id, place):
+            found.append(_message(row))
+    return found
+
+
+def _is_told(segments: Sequence[Segment], branch_id: str | None, place: int) -> bool:
+    return any(one.branch_id == branch_id and (one.before is None or place < one.before) for one in segments)
+
+
+async def _chunks(session: AsyncSession, whose: Whose, ids: Sequence[str]) -> list[Recollection]:
+    """Documents of the workspace are everybody's; those of a conversation go with it."""
+    of_talk = and_(Conversation.deleted_at.is_(None), _takes_part(whose, Conversation.id))
+    statement = (
+        select(Chunk, Document)
+        .join(Document, Document.id == Chunk.document_id)
+        .outerjoin(Conversation, Conversation.id == Document.conversation_id)
+        .where(Chunk.id.in_(ids), Document.workspace_id == whose.workspace_id, Document.deleted_at.is_(None))
+        .where(or_(Document.conversation_id.is_(None), of_talk))
+    )
+    return [
+        Recollection(
+            kind="document",
+            id=chunk.id,
+            text=chunk.text,
+            at=document.created_at,
+            conversation_id=document.conversation_id,
+            name=document.name,
+            page=chunk.page,
+        )
+        for chunk, document in (await session.execute(statement)).all()
+    ]
+
+
+def _facts(whose: Whose) -> Select[Fact]:
+    return select(Fact).where(Fact.workspace_id == whose.workspace_id, Fact.user_id == whose.user_id)
+
+
+def _fact(row: Fact) -> Recollection:
+    return Recollection(
+        kind="fact", id=row.id, text=row.text, at=row.updated_at, conversation_id=row.conversation_id,
+        turn_id=row.turn_id,
+    )  # fmt: skip
+
+
+def _message(row: Message) -> Recollection:
+    return Recollection(
+        kind="message",
+        id=row.id,
+        text=row.text,
+        at=row.created_at,
+        conversation_id=row.conversation_id,
+        turn_id=row.turn_id,
+        author_id=row.author_id,
+        role=row.role,
+        model=row.model,
+    )
