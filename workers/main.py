@@ -27,6 +27,7 @@ from workers.records.relay import Relay
 from workers.records.steps import Steps
 from workers.thinking.brief import Briefer
 from workers.thinking.calls import ModelCalls
+from workers.thinking.fallback import Fallback
 from workers.thinking.neutral import host_of
 from workers.thinking.plan import Planner
 from workers.thinking.think import Thinker
@@ -67,6 +68,7 @@ def build_parts(
     """Wire the activities and the upkeep."""
     audit = AuditTrail(ring)
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
+    calls = ModelCalls(router, OfflineAssistant())
     planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
     return Parts(
         thinker=Thinker(
@@ -74,7 +76,8 @@ def build_parts(
             rooms,
             registry,
             Briefer(registry, settings.rounds),
-            ModelCalls(router, OfflineAssistant()),
+            calls,
+            Fallback(database, rooms, router, calls),
             planner,
             _known_hosts(settings),
         ),

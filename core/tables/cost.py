@@ -7,7 +7,6 @@ from sqlmodel import Field, SQLModel
 
 from core.tables.base import JsonColumn, UtcDateTime
 
-
 _RESERVED = text("state = 'reserved'")
 _REPLY = text("state = 'settled' AND purpose = 'reply'")
 

@@ -53,7 +53,10 @@ class Turn(SQLModel, table=True):
 
 
 class Round(SQLModel, table=True):
-    """One model call's stored answer: a later attempt returns it instead of asking again."""
+    """One model call's stored answer: a later attempt returns it instead of asking again.
+
+    `consensus`: how far several models agreed, where a policy asked for more than one (`core.views.ConsensusView`).
+    """
 
     __tablename__ = "rounds"
 
@@ -64,6 +67,7 @@ class Round(SQLModel, table=True):
     model: str
     input_tokens: int | None = None
     output_tokens: int | None = None
+    consensus: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     started_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -4,13 +4,14 @@ ModelError (AssentError)
   ModelUnavailable      cannot be reached, overloaded, or broke off
     ModelRateLimited    asks us to wait
     ModelTimedOut       said nothing for too long
+    ModelBrokeOff       failed in the middle of its answer; another one is asked from the start
   ModelAnswerInvalid    what came cannot be read
+    CallUnreadable      a tool call in it cannot be read; the model may be asked for it once more
   ModelRefusedKey       wants another key
   ModelRequestRejected  will not answer this request
     ContextTooLong      the conversation does not fit
+  NoModelAnswered       several were asked, and each failed
 """
-
-from typing import ClassVar
 
 from core.errors import AssentError
 
@@ -21,8 +22,8 @@ class ModelError(AssentError):
     """A model call failed. The sentence never carries what the provider wrote, nor the key."""
 
     code, status, title = "model_failed", 502, "The model failed"
-    temporary: ClassVar[bool] = False
-    sentence: ClassVar[str] = "The model could not answer."
+    temporary: bool = False
+    sentence: str = "The model could not answer."
 
     def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
         """Keep the sentence and the seconds to wait that the provider asked for, at most MAX_RETRY_AFTER_SECONDS."""
@@ -52,6 +53,13 @@ class ModelTimedOut(ModelUnavailable):
     sentence = "The model took too long to answer."
 
 
+class ModelBrokeOff(ModelUnavailable):
+    """The model failed in the middle of its answer, in a way that asking it again will not help; another one may."""
+
+    code, status, title = "model_broke_off", 502, "The model broke off"
+    sentence = "The model failed in the middle of its answer."
+
+
 class ModelAnswerInvalid(ModelError):
     """What the model sent cannot be read; another try may give something else."""
 
@@ -60,13 +68,21 @@ class ModelAnswerInvalid(ModelError):
     sentence = "The model sent an answer that cannot be read."
 
 
+class CallUnreadable(ModelAnswerInvalid):
+    """A tool call's arguments cannot be read. The thinker tells the model once; then the answer has failed."""
+
+    code, status, title = "model_call_unreadable", 502, "The model's tool call cannot be read"
+    temporary = False
+    sentence = "The model's tool call cannot be read."
+
+
 class ModelRefusedKey(ModelError):
     """The model's server wants another key."""
 
     code, status, title = "model_refused_key", 502, "The model refused the key"
     sentence = (
-        "The model's server refused the API key, or the account behind it. Whoever runs Assent has to check "
-        "ASSENT_MODEL_API_KEY and the account."
+        "The model's server refused the API key, or the account behind it. Whoever runs Assent has to check the "
+        "model's key (ASSENT_MODEL_API_KEY, or api_key in [[models]]) and the account."
     )
 
 
@@ -82,3 +98,16 @@ class ContextTooLong(ModelRequestRejected):
 
     code, title = "context_too_long", "The conversation is too long"
     sentence = "This conversation is too long for the model. Start a new one to go on."
+
+
+class NoModelAnswered(ModelError):
+    """Each of several models failed at the same call; temporary when one of the failures was."""
+
+    code, status, title = "no_model_answered", 502, "No model answered"
+
+    def __init__(self, count: int, last: ModelError, *, temporary: bool, retry_after: float | None) -> None:
+        """Say how many failed, and how the last one did."""
+        super().__init__(
+            f"None of the {count} models could answer. The last one: {last.detail}", retry_after=retry_after
+        )
+        self.temporary = temporary

@@ -101,11 +101,15 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class UsageReported:
-    """Tokens by the provider's own count; once, at the end. None of it comes when the provider reports none."""
+    """Tokens by the provider's own count; once, at the end. None of it comes when the provider reports none.
+
+    `cached_tokens`: those of the input that the provider had kept from before; None when it does not tell.
+    """
 
     input_tokens: int
     output_tokens: int
     model: str
+    cached_tokens: int | None = None
 
 
 ModelItem = TextDelta | CallAsked | UsageReported

@@ -1,14 +1,16 @@
 """A model call from choice to outcome: which model, its reservation, what came, what it cost."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.faults import crash_point
 from core.messages import ThinkInput
 from core.store.context import Talk
 from core.store.usage import Charge, Figures
 from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, UsageReported
-from workers.llm.router import Need, Router
+from workers.llm.router import Complexity, Need, Router
+from workers.thinking.attempt import Chosen
 from workers.thinking.brief import Briefing
 from workers.thinking.speech import Speech
 
@@ -23,15 +25,6 @@ class Gathered:
     usage: UsageReported | None = None
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """The model of a call (None: nobody is asked), and what it is charged with."""
-
-    model: ChatModel | None
-    charge: Charge
-    reserve: bool = False
-
-
 class ModelCalls:
     """Chooses, asks, accounts."""
 
@@ -40,11 +33,36 @@ class ModelCalls:
         self._router = router
         self._offline = offline
 
-    def choose(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int, *, direct: bool) -> Chosen:
-        """Choose the model of a round. Raises NoModelFits."""
-        need = Need(tokens=briefing.tokens, tools=bool(briefing.request.tools), asked=talk.current.turn.asked_model)
-        model = self._offline if direct else self._router.chain(need)[0]
-        return Chosen(model, self._charge(step, talk, briefing, attempt, model.name))
+    def choose(
+        self,
+        step: ThinkInput,
+        talk: Talk,
+        briefing: Briefing,
+        attempt: int,
+        *,
+        direct: bool,
+        tried: Sequence[str] = (),
+        allowed: frozenset[str] | None = None,
+    ) -> Chosen:
+        """Choose the model of a round, and those after it. Raises NoModelFits."""
+        need = Need(
+            tokens=briefing.tokens,
+            tools=bool(briefing.request.tools),
+            complexity=complexity_of(briefing),
+            asked=talk.current.turn.asked_model,
+            allowed=allowed,
+            tried=tuple(tried),
+        )
+        first, *others = (self._offline,) if direct else self._router.chain(need)
+        charge = self._charge(step, talk, briefing, attempt, first.name)
+        return Chosen(first, charge, others=tuple(others))
+
+    def instead(self, chosen: Chosen, others: tuple[ChatModel, ...]) -> Chosen:
+        """Give the first of these models the call that another one failed at."""
+        first, *rest = others
+        provider = self._router.traits(first.name).provider
+        charge = chosen.charge.model_copy(update={"model": first.name, "provider": provider})
+        return replace(chosen, model=first, charge=charge, others=tuple(rest))
 
     def typed(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int) -> Chosen:
         """Charge a call that a person typed in full: it costs nothing."""
@@ -59,12 +77,16 @@ class ModelCalls:
             turn_id=turn.id,
             round=step.round,
             attempt=attempt,
+            provider=self._router.traits(model).provider,
             model=model,
             tokens=briefing.tokens,
+            complexity=complexity_of(briefing),
         )
 
     async def listen(self, model: ChatModel, request: ModelRequest, speech: Speech) -> Gathered:
-        """Ask the model, and say what it says."""
+        """Ask the model, and say what it says. One that has no tools is not told of any."""
+        if request.tools and not self._router.traits(model.name).tools:
+            request = replace(request, tools=())
         gathered = Gathered()
         pieces = 0
         async with aclosing(model.stream(request)) as stream:
@@ -86,4 +108,15 @@ def figures_of(chosen: Chosen, usage: UsageReported | None) -> Figures:
     """Give what a call used, by the provider's own count."""
     if usage is None:
         return Figures(model=chosen.charge.model)
-    return Figures(model=usage.model, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+    return Figures(
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+    )
+
+
+def complexity_of(briefing: Briefing) -> Complexity:
+    """Give how hard the message is; what nobody judged is medium."""
+    given: Complexity | None = getattr(briefing, "complexity", None)
+    return given or "medium"

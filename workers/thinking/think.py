@@ -1,8 +1,7 @@
 """The activity `think`: one model call of a turn, and the one commit of what it gave."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from temporalio import activity
 
@@ -24,22 +23,13 @@ from workers.heartbeat import beating
 from workers.llm.errors import ModelError
 from workers.llm.offline.direct import coerce, parse_do
 from workers.llm.port import CallAsked
-from workers.thinking.brief import Briefer, Briefing
-from workers.thinking.calls import Chosen, Gathered, ModelCalls, figures_of
+from workers.thinking.attempt import Attempt
+from workers.thinking.brief import Briefer
+from workers.thinking.calls import Gathered, ModelCalls, figures_of
+from workers.thinking.fallback import Fallback
 from workers.thinking.neutral import Neutralizer, hosts_in
 from workers.thinking.plan import Planner
 from workers.thinking.speech import Speech
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try of a round: its number, what it tells whom, the reservation, when it began."""
-
-    number: int
-    briefing: Briefing
-    chosen: Chosen
-    usage_id: str | None
-    began: datetime
 
 
 class Thinker:
@@ -52,6 +42,7 @@ class Thinker:
         registry: Registry,
         briefer: Briefer,
         calls: ModelCalls,
+        fallback: Fallback,
         planner: Planner,
         hosts: frozenset[str] = frozenset(),
     ) -> None:
@@ -61,6 +52,7 @@ class Thinker:
         self._registry = registry
         self._briefer = briefer
         self._calls = calls
+        self._fallback = fallback
         self._planner = planner
         self._hosts = hosts
 
@@ -96,7 +88,7 @@ class Thinker:
             before=before,
             neutral=Neutralizer(self._hosts | hosts_in(record.message.text for record in talk.turns)),
         )
-        gathered = await self._ask(talk, attempt, speech)
+        attempt, gathered = await self._ask(talk, attempt, speech)
         return await self._commit(step, talk, attempt, speech, gathered)
 
     async def _number(self, step: ThinkInput, talk: Talk, offset: int) -> int:
@@ -120,7 +112,8 @@ class Thinker:
         if direct and step.round == 0:
             chosen = self._calls.typed(step, talk, briefing, number)
         else:
-            chosen = self._calls.choose(step, talk, briefing, number, direct=direct)
+            tried = await self._tried(step)
+            chosen = self._calls.choose(step, talk, briefing, number, direct=direct, tried=tried)
         usage_id: str | None = None
         if briefing.recall is not None or chosen.reserve:
             async with change(self._database, self._rooms) as work:
@@ -130,22 +123,17 @@ class Thinker:
                     usage_id = await usage.reserve(work, chosen.charge)
         return Attempt(number, briefing, chosen, usage_id, began)
 
-    async def _ask(self, talk: Talk, attempt: Attempt, speech: Speech) -> Gathered:
-        model = attempt.chosen.model
-        if model is None:
-            return Gathered(calls=[self._typed(talk.current.message.text)])
-        try:
-            return await self._calls.listen(model, attempt.briefing.request, speech)
-        except ModelError:
-            await self._give_back(attempt)
-            raise
+    async def _tried(self, step: ThinkInput) -> list[str]:
+        """Give the models that failed at this round in an earlier attempt; the first attempt need not look."""
+        if activity.info().attempt == 1:
+            return []
+        async with self._database.reading() as session:
+            return await usage.tried(session, step.turn_id, step.round)
 
-    async def _give_back(self, attempt: Attempt) -> None:
-        async with change(self._database, self._rooms) as work:
-            if attempt.usage_id is not None:
-                await usage.release(work, attempt.usage_id)
-            else:
-                usage.failed(work, attempt.chosen.charge)
+    async def _ask(self, talk: Talk, attempt: Attempt, speech: Speech) -> tuple[Attempt, Gathered]:
+        if attempt.chosen.model is None:
+            return attempt, Gathered(calls=[self._typed(talk.current.message.text)])
+        return await self._fallback.answer(attempt, speech)
 
     def _typed(self, text: str) -> CallAsked:
         """Give the values that a person typed the types of the action's schema. Raises UnknownAction."""

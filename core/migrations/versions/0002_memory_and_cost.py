@@ -32,6 +32,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_memory_changes")),
     )
     op.create_table(
+        "model_health",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("ok", sa.Boolean(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("sentence", sa.String(), nullable=False),
+        sa.Column("took_ms", sa.Integer(), nullable=True),
+        sa.Column("models_seen", sa.Integer(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_model_health")),
+    )
+    op.create_table(
         "api_tokens",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("workspace_id", sa.String(), nullable=False),
@@ -272,6 +283,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("read_position", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("read_at", sa.DateTime(timezone=True), nullable=True))
 
+    with op.batch_alter_table("rounds", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("consensus", _JSON, nullable=True))
+
     with op.batch_alter_table("turns", schema=None) as batch_op:
         batch_op.add_column(sa.Column("branch_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("thread_id", sa.String(), nullable=True))
@@ -365,6 +379,9 @@ def downgrade() -> None:
         batch_op.drop_column("thread_id")
         batch_op.drop_column("branch_id")
 
+    with op.batch_alter_table("rounds", schema=None) as batch_op:
+        batch_op.drop_column("consensus")
+
     with op.batch_alter_table("participants", schema=None) as batch_op:
         batch_op.drop_column("read_at")
         batch_op.drop_column("read_position")
@@ -420,5 +437,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_api_tokens_user_id"))
 
     op.drop_table("api_tokens")
+    op.drop_table("model_health")
     op.drop_table("memory_changes")
     op.drop_table("lookups")

@@ -1,0 +1,119 @@
+"""Asking until somebody answers: the chosen model, and those after it when it fails before it said anything.
+
+A call that failed is released before the next one is reserved, in one commit: nothing is charged twice.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from core.rooms import Rooms
+from core.store import model_health, usage
+from core.store.database import Database
+from core.store.work import Work, change
+from workers.llm.errors import CallUnreadable, ContextTooLong, ModelBrokeOff, ModelError, NoModelAnswered
+from workers.llm.port import AssistantSaid, ModelRequest, UserSaid
+from workers.llm.router import Router
+from workers.thinking.attempt import Attempt, Chosen
+from workers.thinking.calls import Gathered, ModelCalls
+from workers.thinking.speech import Speech
+
+_REPAIR = (
+    "[the server] Your tool call could not be read: its arguments have to be one JSON object that fits the tool's "
+    "schema. Make the call again. Do not repeat what you already said."
+)
+
+
+class Fallback:
+    """Asks for one round; each model at most once, and once more for a call that could not be read."""
+
+    def __init__(self, database: Database, rooms: Rooms, router: Router, calls: ModelCalls) -> None:
+        """Take the models, and where their use and their faults are written down."""
+        self._database = database
+        self._rooms = rooms
+        self._router = router
+        self._calls = calls
+
+    async def answer(self, attempt: Attempt, speech: Speech) -> tuple[Attempt, Gathered]:
+        """Give what a model answered, and the attempt that says which one. Raises ModelError."""
+        failures: list[ModelError] = []
+        while True:
+            try:
+                return attempt, await self._ask(attempt, speech)
+            except ModelError as error:
+                failures.append(error)
+                attempt = await self._go_on(attempt, failures, speech)
+
+    async def _ask(self, attempt: Attempt, speech: Speech) -> Gathered:
+        model, wellness = attempt.chosen.model, self._router.health
+        if model is None:
+            message = "nobody is to be asked"
+            raise AssertionError(message)
+        wellness.asked(model.name)
+        try:
+            gathered = await self._calls.listen(model, attempt.briefing.request, speech)
+        except asyncio.CancelledError:
+            wellness.left(model.name)
+            raise
+        if wellness.answered(model.name):
+            async with change(self._database, self._rooms) as work:
+                await model_health.note(work, model.name, ok=True)
+        return gathered
+
+    async def _go_on(self, attempt: Attempt, failures: list[ModelError], speech: Speech) -> Attempt:
+        """Release what failed and reserve what is asked next; raise when there is nobody, or somebody heard a part."""
+        error, chosen = failures[-1], attempt.chosen
+        following = self._following(chosen, failures, silent=speech.is_silent)
+        request = attempt.briefing.request
+        if isinstance(error, CallUnreadable) and following is not None and following.model is chosen.model:
+            request = _with_repair(request, speech.text)
+        async with change(self._database, self._rooms) as work:
+            await self._release(work, attempt)
+            await self._note(work, chosen, error)
+            usage_id = await usage.reserve(work, following.charge) if following and following.reserve else None
+        if following is None:
+            raise _conclusion(failures, chosen, silent=speech.is_silent) from error
+        briefing = replace(attempt.briefing, request=request)
+        return replace(attempt, chosen=following, briefing=briefing, usage_id=usage_id)
+
+    def _following(self, chosen: Chosen, failures: list[ModelError], *, silent: bool) -> Chosen | None:
+        """Give who is asked next: the same model once for an unreadable call, else one after it."""
+        error = failures[-1]
+        if isinstance(error, CallUnreadable) and not any(isinstance(one, CallUnreadable) for one in failures[:-1]):
+            return chosen
+        if not silent:
+            return None
+        others = chosen.others
+        if isinstance(error, ContextTooLong):
+            size = self._router.traits(chosen.charge.model).context_tokens
+            others = tuple(one for one in others if self._router.traits(one.name).context_tokens > size)
+        if not others:
+            return None
+        return self._calls.instead(chosen, others)
+
+    async def _release(self, work: Work, attempt: Attempt) -> None:
+        if attempt.usage_id is not None:
+            await usage.release(work, attempt.usage_id)
+        else:
+            usage.failed(work, attempt.chosen.charge)
+
+    async def _note(self, work: Work, chosen: Chosen, error: ModelError) -> None:
+        name = chosen.charge.model
+        if self._router.health.failed(name, error):
+            await model_health.note(work, name, ok=False, code=error.code, sentence=error.detail)
+
+
+def _with_repair(request: ModelRequest, said: str) -> ModelRequest:
+    spoken = (AssistantSaid(said),) if said else ()
+    return replace(request, entries=(*request.entries, *spoken, UserSaid(_REPAIR)))
+
+
+def _conclusion(failures: list[ModelError], chosen: Chosen, *, silent: bool) -> ModelError:
+    """Give the error of the whole: the only model's own, or one that speaks for all of them."""
+    last = failures[-1]
+    if not silent and chosen.others and not last.temporary:
+        return ModelBrokeOff()
+    if len(failures) == 1 or chosen.others or all(isinstance(one, CallUnreadable) for one in failures):
+        return last
+    waits = [one.retry_after for one in failures if one.retry_after is not None]
+    temporary = any(one.temporary for one in failures)
+    return NoModelAnswered(len(failures), last, temporary=temporary, retry_after=min(waits) if waits else None)
