@@ -9,6 +9,7 @@ AssentError
     AlreadyDecided       somebody's decision stands
     Expired              the time to decide is over
     DigestMismatch       what was shown is not what would run
+    Busy                 a turn runs, and the conversation takes no message meanwhile
   TooLarge 413         over a size limit
   TooMany 429          over a rate limit; says when to come again
   Unavailable 503      a part of the server is down for now
@@ -81,6 +82,12 @@ class DigestMismatch(Conflict):
     code, title = "digest_mismatch", "Not what was shown"
 
 
+class Busy(Conflict):
+    """A turn runs, and the conversation takes no message meanwhile; nothing was written."""
+
+    code, title = "busy", "Busy"
+
+
 class LeaseLost(Conflict):
     """A newer attempt or another turn holds the conversation."""
 
@@ -108,6 +115,12 @@ class BudgetExhausted(AssentError):
     """The money or the tokens of the day or the month are used up; nothing was sent to a model."""
 
     code, status, title = "budget_exhausted", 402, "The budget is used up"
+
+
+class PriceUnknown(AssentError):
+    """A budget in money bounds this, and nobody knows what the model costs; nothing was sent to it."""
+
+    code, status, title = "price_unknown", 402, "The price is not known"
 
 
 class Unavailable(AssentError):

@@ -373,3 +373,71 @@ class ApiTokenView(Value):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+class BudgetView(Value):
+    """The most that the workspace (`user_id` null) or a person may use in a UTC `period`, and how much of it is used.
+
+    Money is in millionths of a US dollar. `used` counts calls that run just now with the most that they may use.
+    """
+
+    id: str
+    user_id: str | None
+    period: str
+    money_micros: int | None
+    tokens: int | None
+    used_micros: int
+    used_tokens: int
+    left_micros: int | None
+    left_tokens: int | None
+    renews_at: datetime
+    created_by: str
+    updated_at: datetime
+
+
+class ModelRuleView(Value):
+    """The models that everybody in the workspace (`user_id` null), or a person, may ask; no other ones."""
+
+    id: str
+    user_id: str | None
+    allowed: tuple[str, ...]
+    created_by: str
+    created_at: datetime
+
+
+class UsageTotals(Value):
+    """Model calls added up. `cost_micros`: of the calls with a known price; `unpriced` calls are not in it.
+
+    Money is in millionths of a US dollar. Input and output tokens are the provider's own figures; `cached_tokens` are
+    a part of the input. Calls for which the provider gave none are `estimated`, with our count in `estimated_tokens`.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    estimated: int = 0
+    estimated_tokens: int = 0
+    cost_micros: int = 0
+    unpriced: int = 0
+
+
+class UsageGroupView(Value):
+    """What one message, turn, person, model, day or purpose used; `name` is a person's."""
+
+    key: str
+    name: str | None = None
+    totals: UsageTotals
+
+
+class SuggestionView(Value):
+    """Something that the records say could cost less. `figures` are all the numbers that `text` is made of.
+
+    `saving_micros`: what the calls looked at would have cost less, in millionths of a US dollar; null when that cannot
+    be computed from the records.
+    """
+
+    kind: str
+    text: str
+    saving_micros: int | None
+    figures: dict[str, Any]

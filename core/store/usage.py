@@ -1,15 +1,22 @@
 """Usage in SQL: a model call is reserved before it is sent, settled with the provider's figures, or released."""
 
-from sqlalchemy import select
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.ids import Id, new_id
+from core.store import budgets
 from core.store.work import Work
 from core.tables.cost import Usage
-from core.values import Value
+from core.tables.work import Turn
+from core.values import TurnState, Value
 
-RESERVED, SETTLED, RELEASED = "reserved", "settled", "released"
+RESERVED, SETTLED, RELEASED, LAPSED = "reserved", "settled", "released", "lapsed"
+REPLY = "reply"
+_LONGEST_CALL = timedelta(minutes=15)
+_GRACE = timedelta(seconds=30)
 
 
 class Charge(Value):
@@ -24,7 +31,7 @@ class Charge(Value):
     turn_id: Id | None = None
     round: int = 0
     attempt: int = 1
-    purpose: str = "reply"
+    purpose: str = REPLY
     provider: str | None = None
     model: str
     tokens: int = 0
@@ -33,22 +40,43 @@ class Charge(Value):
 
 
 class Figures(Value):
-    """What a call used, as the provider says; None where it says nothing. `model` is the one that answered."""
+    """What a call used, as the provider says; None where it says nothing. `model` is the one that answered.
+
+    `estimated_tokens` is our own count, given only when the provider gave none: `micros` then follows from it.
+    """
 
     model: str
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
     micros: int | None = None
+    estimated_tokens: int | None = None
 
 
 async def reserve(work: Work, charge: Charge) -> str:
-    """Write a reservation and give its id."""
+    """Write a reservation and give its id. Raises BudgetExhausted or PriceUnknown: then nothing may be sent.
+
+    What older attempts of the same call had reserved lapses: their workers are gone, and one answer is paid once.
+    """
+    await _lapse_older(work.session, charge)
+    await budgets.check(work.session, charge.workspace_id, charge.user_id, tokens=charge.tokens, micros=charge.micros)
     row = _row(charge, RESERVED)
     row.reserved_tokens, row.reserved_micros = charge.tokens, charge.micros
     work.session.add(row)
     await work.session.flush()
     return row.id
+
+
+async def _lapse_older(session: AsyncSession, charge: Charge) -> None:
+    if charge.turn_id is None or charge.attempt == 1:
+        return
+    statement = (
+        update(Usage)
+        .where(Usage.turn_id == charge.turn_id, Usage.round == charge.round, Usage.purpose == charge.purpose)
+        .where(Usage.state == RESERVED, Usage.attempt < charge.attempt)
+        .values(state=LAPSED, settled_at=now())
+    )
+    await session.execute(statement)
 
 
 async def settle(work: Work, usage_id: str, figures: Figures) -> None:
@@ -78,11 +106,65 @@ def failed(work: Work, charge: Charge) -> None:
     work.session.add(row)
 
 
+async def abandon(work: Work, charge: Charge, usage_id: str | None, figures: Figures) -> None:
+    """Account for a call whose answer nobody wants any more.
+
+    The turn has ended, so the provider's charge stands alone: it is settled. A newer attempt has begun, or the round
+    is answered: that one is paid, and this reservation lapses.
+    """
+    row = await work.session.get(Usage, usage_id) if usage_id is not None else None
+    if await _stands_alone(work.session, charge):
+        if row is not None:
+            _fill(row, figures)
+        else:
+            record(work, charge, figures)
+    elif row is not None and row.state == RESERVED:
+        row.state, row.settled_at = LAPSED, now()
+
+
+async def _stands_alone(session: AsyncSession, charge: Charge) -> bool:
+    turn = (
+        await session.execute(
+            select(Turn).where(Turn.id == charge.turn_id).with_for_update().execution_options(populate_existing=True)
+        )
+    ).scalar_one_or_none()
+    if turn is None or not TurnState(turn.state).is_terminal or turn.attempt != charge.attempt:
+        return False
+    paid = select(Usage.id).where(
+        Usage.turn_id == charge.turn_id, Usage.round == charge.round, Usage.purpose == REPLY, Usage.state == SETTLED
+    )
+    return (await session.execute(paid.limit(1))).first() is None
+
+
+async def lapse_lost(session: AsyncSession) -> int:
+    """Give back what no call stands behind any more, after a crash; returns how many.
+
+    Replies of turns that have ended, and anything older than the longest model call. A late answer still settles it.
+    """
+    at = now()
+    over = exists(select(1).where(Turn.id == Usage.turn_id, Turn.ended_at < at - _GRACE))
+    lost = or_(Usage.created_at < at - _LONGEST_CALL, and_(Usage.purpose == REPLY, over))
+    statement = (
+        update(Usage)
+        .where(Usage.state == RESERVED, lost)
+        .values(state=LAPSED, settled_at=at)
+        .returning(Usage.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await session.execute(statement)).all())
+
+
+async def any_lost(session: AsyncSession, older_than: datetime | None = None) -> bool:
+    """Tell, without writing, whether there is any reservation older than a moment that may be lost."""
+    statement = select(Usage.id).where(Usage.state == RESERVED, Usage.created_at < (older_than or now() - _GRACE))
+    return (await session.execute(statement.limit(1))).first() is not None
+
+
 async def tried(session: AsyncSession, turn_id: str, number: int) -> list[str]:
     """Give the models that failed in this round of a turn, oldest first."""
     statement = (
         select(Usage.model)
-        .where(Usage.turn_id == turn_id, Usage.round == number, Usage.state == RELEASED, Usage.purpose == "reply")
+        .where(Usage.turn_id == turn_id, Usage.round == number, Usage.state == RELEASED, Usage.purpose == REPLY)
         .order_by(Usage.id)
     )
     return list((await session.execute(statement)).scalars())
@@ -98,3 +180,7 @@ def _fill(row: Usage, figures: Figures) -> None:
     row.model = figures.model
     row.input_tokens, row.output_tokens = figures.input_tokens, figures.output_tokens
     row.cached_tokens, row.cost_micros = figures.cached_tokens, figures.micros
+    if figures.input_tokens is None or figures.output_tokens is None:
+        row.estimated = True
+        row.reserved_tokens = row.reserved_tokens if figures.estimated_tokens is None else figures.estimated_tokens
+        row.cost_micros = row.reserved_micros if figures.micros is None else figures.micros
