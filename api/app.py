@@ -19,7 +19,19 @@ from api.limits import Limits, rates_of
 from api.page.serve import routes as page_routes
 from api.probes import Probes
 from api.problems import Problem, add_handlers
-from api.rest import approvals, audit, auth, connectors, conversations, health, invitations, messages, turns, users
+from api.rest import (
+    approvals,
+    audit,
+    auth,
+    connectors,
+    conversations,
+    health,
+    invitations,
+    messages,
+    tokens,
+    turns,
+    users,
+)
 from api.rest.context import Context
 from api.signing import Signing
 from api.tokens import Tokens
@@ -34,7 +46,7 @@ from core.temporal import TemporalState
 from workflows.handles import Workflows
 
 PREFIX = "/api/v1"
-NOUNS = (auth, users, invitations, conversations, messages, turns, approvals, connectors, health, audit)
+NOUNS = (auth, users, invitations, conversations, messages, turns, approvals, connectors, health, audit, tokens)
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem document (RFC 9457).",
@@ -66,23 +78,23 @@ def build_doors(
 ) -> ASGIApp:
     """Do so with workflows that are there already."""
     audit_trail = AuditTrail(ring)
-    tokens, limits = Tokens(ring, settings), Limits(rates_of(settings))
+    keys, limits = Tokens(ring, settings), Limits(rates_of(settings))
     intake = Intake(database, rooms, workflows, audit_trail, settings)
-    gateway = Gateway(settings, database, rooms, intake, tokens, limits)
+    gateway = Gateway(settings, database, rooms, intake, keys, limits)
     context = Context(
         settings=settings,
         database=database,
         rooms=rooms,
         audit=audit_trail,
-        tokens=tokens,
-        signing=Signing(database, ring, audit_trail, tokens, Passwords(), limits, settings.refresh_token_days),
+        tokens=keys,
+        signing=Signing(database, ring, audit_trail, keys, Passwords(), limits, settings.refresh_token_days),
         limits=limits,
         intake=intake,
         histories=Histories(database, workflows.client, temporal.ui_url),
         registry=Registry.load(native_connectors(database, settings.files_dir)),
         probes=Probes(settings, database, workflows.client, temporal, gateway.stats),
     )
-    rest = build_rest(context, _lifespan(gateway, intake))
+    rest = build_rest(context, _lifespan(gateway, intake, keys))
     # No on_startup here: it would take the lifespan away from FastAPI.
     whole: ASGIApp = socketio.ASGIApp(gateway.server, other_asgi_app=rest)
     return whole
@@ -139,7 +151,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Edge)
 
 
-def _lifespan(gateway: Gateway, intake: Intake) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(gateway: Gateway, intake: Intake, keys: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
         await gateway.start()
@@ -148,5 +160,6 @@ def _lifespan(gateway: Gateway, intake: Intake) -> Callable[[FastAPI], AbstractA
         finally:
             await gateway.aclose()
             await intake.aclose()
+            await keys.aclose()
 
     return live

@@ -25,6 +25,16 @@ class Door(StrEnum):
     SOCKET = "socket"
     CLI = "cli"
     WEB = "web"
+    OPENAI = "openai"
+
+
+class Scope(StrEnum):
+    """What a token of a program may be used for; a person's own sign-in has no such bounds."""
+
+    READ = "read"
+    CHAT = "chat"
+    DECIDE = "decide"
+    ADMIN = "admin"
 
 
 class Principal(BaseModel):
@@ -38,12 +48,25 @@ class Principal(BaseModel):
     session_id: Id
     role: Role
     name: str
+    scopes: frozenset[Scope] | None = None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a token stands for the person, who is not there: it has scopes, and `session_id` is the token's."""
+        return self.scopes is not None
 
     def must_be(self, *roles: Role) -> None:
-        """Raise NotAllowed when this person has none of the roles."""
+        """Raise NotAllowed when this person has none of the roles, or sent a program that may not use them."""
         if self.role not in roles:
             message = f"This needs the role {' or '.join(roles)}."
             raise NotAllowed(message)
+        self.must_have(Scope.ADMIN)
+
+    def must_have(self, scope: Scope) -> None:
+        """Raise NotAllowed when a token is behind this that was not made for it."""
+        if self.scopes is not None and scope not in self.scopes:
+            message = f"This token may not do this: it was made without the scope `{scope}`."
+            raise NotAllowed(message, scope=scope)
 
     @property
     def may_talk(self) -> bool:

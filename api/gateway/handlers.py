@@ -16,6 +16,7 @@ from api.gateway.typists import Typists
 from api.intake import Intake
 from api.limits import Limits
 from api.problems import in_words
+from api.scopes import check_event
 from core.errors import AssentError, Invalid, NotFound
 from core.store import audience, partials
 from core.store.database import Database
@@ -149,6 +150,7 @@ async def answer(desk: Desk, client: Client, name: str, arguments: list[Any]) ->
     """Carry an event out, and write its acknowledgement; never raises."""
     try:
         model, handler = _find(name)
+        check_event(client.principal, name)
         return {"ok": True, "data": await handler(desk, client, read(model, arguments))}
     except AssentError as error:
         return refusal(error)

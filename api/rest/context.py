@@ -12,6 +12,7 @@ from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits
 from api.probes import Probes
+from api.scopes import check_request
 from api.signing import Signing
 from api.tokens import Tokens
 from connectors.registry import Registry
@@ -50,13 +51,15 @@ def _context(request: Request) -> Context:
 Here = Annotated[Context, Depends(_context)]
 """The context."""
 
-_bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.")
+_bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in, or a token for programs.")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _perhaps(here: Here, bearer: Bearer, request: Request) -> Principal | None:
     if bearer is not None:
-        return await here.tokens.authenticate(here.database, bearer.credentials)
+        who = await here.tokens.authenticate(here.database, bearer.credentials)
+        check_request(who, request.method, request.url.path)
+        return who
     if "authorization" in request.headers:
         message = "Sign in with `Authorization: Bearer TOKEN`."
         raise NotSignedIn(message)

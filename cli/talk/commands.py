@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.talk import approval_commands, conversation_commands, people_commands
+from cli.talk import approval_commands, conversation_commands, people_commands, token_commands
 from cli.talk.choices import Data, Json, PasswordStdin, an_id, with_server
 
 _PANEL = "Talk"
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     groups = {
         "approvals": (approval_commands.group(), "See and decide what waits for consent."),
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
+        "tokens": (token_commands.group(), "Tokens for your programs."),
         "users": (people_commands.group(), "The people of the workspace."),
         "audit": (_audit(), "The audit trail."),
     }

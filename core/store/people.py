@@ -12,7 +12,7 @@ from core.ids import new_id
 from core.permissions import Principal, Role
 from core.store.audit import AuditTrail
 from core.store.work import Work
-from core.tables.people import Membership, Session, User, Workspace
+from core.tables.people import ApiToken, Membership, Session, User, Workspace
 from core.views import PersonView
 
 _LOCK = 7_214_502  # names our lock among PostgreSQL's advisory locks
@@ -215,6 +215,9 @@ async def enable(work: Work, audit: AuditTrail, who: Principal, user_id: str) ->
 
 
 async def _end_sessions(session: AsyncSession, workspace_id: str, user_id: str) -> Sequence[str]:
+    """End all sign-ins and programs' tokens of a person in a workspace; gives the sign-ins."""
+    ended = update(ApiToken).where(ApiToken.user_id == user_id, ApiToken.workspace_id == workspace_id)
+    await session.execute(ended.where(ApiToken.revoked_at.is_(None)).values(revoked_at=now()))
     statement = (
         update(Session)
         .where(Session.user_id == user_id, Session.workspace_id == workspace_id, Session.revoked_at.is_(None))

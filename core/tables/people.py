@@ -93,7 +93,10 @@ class RefreshToken(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """A long-lived key of a person for programs; only its hash is kept, and `hint`, its last characters."""
+    """A long-lived key of a person for programs; only its hash is kept, and `hint`, its last characters.
+
+    `scopes` bound what it may be used for; `last_used_at` may be a minute old.
+    """
 
     __tablename__ = "api_tokens"
 
@@ -103,10 +106,12 @@ class ApiToken(SQLModel, table=True):
     name: str
     token_hash: str = Field(unique=True)
     hint: str
+    scopes: list[str] = Field(sa_type=JsonColumn)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_by: str | None = None
 
 
 class Identity(SQLModel, table=True):

@@ -10,8 +10,11 @@ from api.gateway import gateway as gateway_module
 from core.clock import now
 from core.events import TurnDelta
 from core.ids import new_id
-from core.permissions import Role
-from core.store import audience, people
+from core.keys import load_ring
+from core.permissions import Role, Scope
+from core.store import api_tokens, audience, people
+from core.store.audit import AuditTrail
+from core.store.work import change
 from core.tables.people import Membership, Session, User
 from core.tables.talk import Participant
 from tests.api.gateway.stage import Listener, Stage, eventually, open_stage
@@ -55,6 +58,28 @@ class TestAuthority:
         await listener.until(lambda it: bool(it.named("error")))
 
         assert listener.named("error")[0]["stream"] == conversation
+
+    async def test_a_token_that_is_revoked_closes_its_sockets(self, stage: Stage, ana) -> None:
+        audit = AuditTrail(load_ring(stage.settings.data_dir))
+        async with change(stage.database, stage.rooms) as work:
+            view, secret = await api_tokens.create(work, audit, ana, name="x", days=1, scopes={Scope.READ, Scope.CHAT})
+        who = await stage.tokens.authenticate(stage.database, secret)
+        conversation = await stage.conversation(ana)
+        listener = await stage.listener(who, token=secret)
+        await listener.call("conversation.join", {"conversation_id": conversation})
+        await stage.append(conversation)
+        await listener.until(lambda it: it.numbers(conversation) == [1])
+        refused = await listener.client.call(
+            "decision.submit", {"approval_id": new_id("apr"), "verdict": "approve", "digest": "d", "decision_id": "d"}
+        )
+
+        async with change(stage.database, stage.rooms) as work:
+            await api_tokens.revoke(work, audit, ana, view.id)
+        await eventually(lambda: not listener.client.connected)
+        await stage.tokens.aclose()
+
+        assert refused["error"]["code"] == "not_allowed"
+        assert listener.named("error")[-1]["code"] == "not_signed_in"
 
     @pytest.mark.parametrize("end", ["session", "user", "membership"])
     async def test_whose_sign_in_ends_is_disconnected(self, stage: Stage, ana, end) -> None:

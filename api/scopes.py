@@ -1,0 +1,46 @@
+"""What a program's token may do: the one place that says which scope each request and each socket event needs."""
+
+from core.errors import NotAllowed
+from core.permissions import Principal, Scope
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_NEVER = frozenset({"auth", "setup", "tokens", "tickets", "password"})
+_CHAT = frozenset({"conversations", "messages", "turns", "branches", "threads", "documents", "facts", "tasks"})
+_DECIDE = frozenset({"approvals", "tool-calls"})
+_EVENTS = {
+    "message.send": Scope.CHAT,
+    "turn.stop": Scope.CHAT,
+    "turn.retry": Scope.CHAT,
+    "typing": Scope.CHAT,
+    "decision.submit": Scope.DECIDE,
+    "conversation.join": Scope.READ,
+    "conversation.leave": Scope.READ,
+    "conversation.resume": Scope.READ,
+    "inbox.resume": Scope.READ,
+}
+
+
+def check_request(who: Principal, method: str, path: str) -> None:
+    """Raise NotAllowed when a program's token may not send this. What is not named here needs `admin`."""
+    if who.is_program:
+        who.must_have(_needed(method, path))
+
+
+def check_event(who: Principal, name: str) -> None:
+    """Raise NotAllowed when a program's token may not send this socket event. What is not named needs `admin`."""
+    who.must_have(_EVENTS.get(name, Scope.ADMIN))
+
+
+def _needed(method: str, path: str) -> Scope:
+    if method in _SAFE:
+        return Scope.READ
+    parts = [part for part in path.split("/") if part]
+    if parts[:1] == ["v1"]:
+        return Scope.CHAT
+    noun = parts[2] if len(parts) > 2 and parts[:2] == ["api", "v1"] else ""  # noqa: PLR2004
+    if noun in _NEVER or "password" in parts:
+        message = "A program's token cannot do this: sign in yourself."
+        raise NotAllowed(message)
+    if noun in _DECIDE:
+        return Scope.DECIDE
+    return Scope.CHAT if noun in _CHAT else Scope.ADMIN
