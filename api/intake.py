@@ -5,7 +5,8 @@ What is acknowledged is committed. Temporal is told afterwards; what a crash lea
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import structlog
@@ -27,11 +28,12 @@ from core.ids import Id
 from core.permissions import Door, Principal
 from core.rooms import Rooms
 from core.settings import Settings
-from core.store import approvals, conversations, decisions, lease, outbox, submissions, turns
+from core.store import approvals, conversations, decisions, lease, outbox, stops, submissions, turns
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.decisions import Answer
-from core.store.work import Work, change
+from core.store.submissions import NOTHING_SPECIAL, Wishes
+from core.store.work import Stopped, Work, change
 from core.tables.consent import Decision
 from core.tables.work import Turn
 from core.text import check_text
@@ -60,14 +62,6 @@ class Decided(Value):
     approval: ApprovalView
 
 
-class _Stopped(Value):
-    """A turn that was running until somebody stopped it, and what its workflow has to withdraw."""
-
-    turn_id: str
-    approval_ids: list[str]
-    user_id: str
-
-
 class Intake:
     """Takes in what people say and decide. One for each api process."""
 
@@ -84,38 +78,40 @@ class Intake:
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def submit_message(
-        self, who: Principal, door: Door, conversation_id: str, text: str, client_message_id: str
+        self,
+        who: Principal,
+        door: Door,
+        conversation_id: str,
+        text: str,
+        client_message_id: str,
+        wishes: Wishes = NOTHING_SPECIAL,
     ) -> Accepted:
-        """Keep a message and begin, or queue, its turn. Raises Invalid, TooLarge, NotFound, NotAllowed."""
+        """Keep a message and begin, or queue, its turn. Raises Invalid, TooLarge, NotFound, NotAllowed, Busy."""
         self._check(text)
-        async with change(self._database, self._rooms) as work:
-            turn, duplicate = await submissions.add_message(work, who, door, conversation_id, text, client_message_id)
+        async with self._change() as work:
+            turn, duplicate = await submissions.add_message(
+                work, who, door, conversation_id, text, client_message_id, wishes
+            )
         return self._begin(turn, duplicate=duplicate)
 
     async def retry_turn(self, who: Principal, door: Door, turn_id: str, client_message_id: str) -> Accepted:
         """Answer the message of an ended turn again, as a new turn. Raises NotFound, Conflict."""
-        async with change(self._database, self._rooms) as work:
+        async with self._change() as work:
             turn, duplicate = await submissions.add_retry(work, who, door, turn_id, client_message_id)
         return self._begin(turn, duplicate=duplicate)
 
     async def stop_turn(self, who: Principal, turn_id: str) -> TurnView:
         """Stop a turn at once; what it had sent already is not undone. Stopping twice is stopping once."""
-        async with change(self._database, self._rooms) as work:
-            view, stopped = await _stop(work, who, turn_id)
-        if stopped:
-            self._tell(self._tell_stopped(stopped))
-        return view
+        async with self._change() as work:
+            return await stops.stop(work, who, turn_id)
 
     async def delete_conversation(self, who: Principal, conversation_id: str) -> ConversationView:
         """Hide a conversation and stop all that is open in it, at once. Raises NotFound, NotAllowed."""
-        async with change(self._database, self._rooms) as work:
+        async with self._change() as work:
             await lease.lock_conversation(work.session, conversation_id)
             await conversations.check_owned(work.session, who, conversation_id)
-            ended = [await _stop(work, who, one) for one in await turns.open_of(work.session, conversation_id)]
-            view = await conversations.delete(work, who, conversation_id)
-        for stopped in [one for _, one in ended if one]:
-            self._tell(self._tell_stopped(stopped))
-        return view
+            await stops.stop_these(work, who, await turns.open_of(work.session, conversation_id))
+            return await conversations.delete(work, who, conversation_id)
 
     async def submit_decision(
         self,
@@ -181,10 +177,19 @@ class Intake:
 
     async def _tell_started(self, turn: Turn) -> None:
         async with self._starts:
-            await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch)
+            await self._workflows.start_turn(turn.id, turn.conversation_id, turn.lease_epoch, turn.max_rounds)
 
-    async def _tell_stopped(self, stopped: _Stopped) -> None:
-        for lost in await self._workflows.stop_turn(stopped.turn_id, stopped.approval_ids, stopped.user_id):
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[Work]:
+        """Open a change; after its commit, tell the workflows of the turns that it stopped."""
+        async with change(self._database, self._rooms) as work:
+            yield work
+        for stopped in work.stopped:
+            self._tell(self._tell_stopped(stopped))
+
+    async def _tell_stopped(self, stopped: Stopped) -> None:
+        approval_ids = list(stopped.approval_ids)
+        for lost in await self._workflows.stop_turn(stopped.turn_id, approval_ids, stopped.user_id):
             async with change(self._database, self._rooms) as work:
                 await approvals.withdraw_lost(work, self._audit, lost)
         async with self._database.writing() as session:
@@ -216,17 +221,6 @@ class Intake:
         """Wait for what is being told; the relay tells the rest."""
         if self._telling:
             await asyncio.wait(self._telling, timeout=5)
-
-
-async def _stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, _Stopped | None]:
-    """Stop a turn in SQL, and note down what its workflow has to be told."""
-    view, was_running = await turns.stop(work, who, turn_id)
-    if not was_running:
-        return view, None
-    open_ids = [row.id for row in await approvals.open_of_turn(work.session, turn_id)]
-    stopped = _Stopped(turn_id=turn_id, approval_ids=open_ids, user_id=who.user_id)
-    outbox.put(work, outbox.STOP_TURN, turn_id, stopped.model_dump(), delay=submissions.RELAY_GRACE)
-    return view, stopped
 
 
 def _update_id(who: Principal, door: Door, approval_id: str, decision_id: str) -> str:

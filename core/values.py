@@ -27,6 +27,14 @@ class TurnState(StrEnum):
         return self in {TurnState.FINISHED, TurnState.FAILED, TurnState.STOPPED}
 
 
+class WhenBusy(StrEnum):
+    """What a conversation does with a message that comes while a turn runs."""
+
+    QUEUE = "queue"
+    INTERRUPT = "interrupt"
+    REJECT = "reject"
+
+
 class CallVerdict(StrEnum):
     """What policy says of one tool call, mildest first."""
 

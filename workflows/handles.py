@@ -35,13 +35,18 @@ class Workflows:
         self._max_rounds = max_rounds
         self._limit_seconds = limit_seconds
 
-    async def start_turn(self, turn_id: str, conversation_id: str, lease_epoch: int) -> None:
-        """Start a turn's workflow; that it runs or ran already is fine. Raises Unavailable."""
+    async def start_turn(
+        self, turn_id: str, conversation_id: str, lease_epoch: int, max_rounds: int | None = None
+    ) -> None:
+        """Start a turn's workflow; that it runs or ran already is fine. Raises Unavailable.
+
+        `max_rounds` can only lower what is set for all turns.
+        """
         turn = TurnInput(
             turn_id=turn_id,
             conversation_id=conversation_id,
             lease_epoch=lease_epoch,
-            max_rounds=self._max_rounds,
+            max_rounds=min(max_rounds or self._max_rounds, self._max_rounds),
             limit_seconds=self._limit_seconds,
         )
         try:

@@ -66,11 +66,18 @@ def take(conversation: Conversation, turn: Turn) -> None:
     turn.started_at = turn.started_at or at
 
 
+def let_go(conversation: Conversation, turn: Turn) -> bool:
+    """Free the conversation if the turn holds it, for whoever takes it in this very transaction; whether it did."""
+    if conversation.active_turn_id != turn.id:
+        return False
+    conversation.active_turn_id = None
+    return True
+
+
 async def give_up(work: Work, conversation: Conversation, turn: Turn) -> None:
     """Free the conversation if the turn holds it, and hand it on: to parked turns first, then in queue order."""
-    if conversation.active_turn_id != turn.id:
+    if not let_go(conversation, turn):
         return
-    conversation.active_turn_id = None
     following = await _next_turn(work.session, conversation.id)
     if following is None:
         return
@@ -86,7 +93,12 @@ async def give_up(work: Work, conversation: Conversation, turn: Turn) -> None:
 
 def ask_to_start(work: Work, turn: Turn, *, delay: timedelta = timedelta()) -> None:
     """Write the outbox row that starts the turn's workflow."""
-    body = {"turn_id": turn.id, "conversation_id": turn.conversation_id, "lease_epoch": turn.lease_epoch}
+    body = {
+        "turn_id": turn.id,
+        "conversation_id": turn.conversation_id,
+        "lease_epoch": turn.lease_epoch,
+        "max_rounds": turn.max_rounds,
+    }
     outbox.put(work, outbox.START_TURN, turn.id, body, delay=delay)
 
 

@@ -94,6 +94,7 @@ async def add_reply(
         conversation_id=turn.conversation_id,
         workspace_id=turn.workspace_id,
         turn_id=turn.id,
+        branch_id=turn.branch_id,
         position=seq,
         role="assistant",
         text=text,

@@ -1,9 +1,9 @@
 """Which turns belong together: a version of a conversation, from its first turn to the newest, and a thread in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.tables.talk import Branch, Message
@@ -12,10 +12,14 @@ from core.tables.work import Turn
 
 @dataclass(frozen=True)
 class Segment:
-    """The turns of one branch (None: the trunk) that stand before a place (None: all of them)."""
+    """The turns of one branch (None: the trunk) that stand before a place (None: all of them).
+
+    `cuts`: threads that go another way, each with the place from which on its turns are left out.
+    """
 
     branch_id: str | None
     before: int | None
+    cuts: tuple[tuple[str, int], ...] = ()
 
 
 async def segments_of(session: AsyncSession, conversation_id: str, branch_id: str | None) -> Sequence[Segment]:
@@ -25,24 +29,32 @@ async def segments_of(session: AsyncSession, conversation_id: str, branch_id: st
     rows = (await session.execute(select(Branch).where(Branch.conversation_id == conversation_id))).scalars()
     known = {row.id: row for row in rows}
     found: list[Segment] = []
-    before: int | None = None
-    at: str | None = branch_id
-    while at is not None:
-        found.append(Segment(at, before))
-        branch = known[at]
-        before = branch.forked_at if before is None else min(before, branch.forked_at)
-        at = branch.parent_id
-    return [*found, Segment(None, before)]
+    here = Segment(branch_id, None)
+    while here.branch_id is not None:
+        found.append(here)
+        here = _parent(known[here.branch_id], here)
+    return [*found, here]
+
+
+def _parent(branch: Branch, here: Segment) -> Segment:
+    """Give what the branch takes from its parent: a thread's branch leaves out that thread only."""
+    end = branch.forked_at if branch.thread_id is None else branch.begun_at
+    before = end if here.before is None else min(here.before, end)
+    cuts = here.cuts if branch.thread_id is None else (*here.cuts, (branch.thread_id, branch.forked_at))
+    return replace(here, branch_id=branch.parent_id, before=before, cuts=cuts)
 
 
 def on_path(segments: Sequence[Segment]) -> ColumnElement[bool]:
-    """Whether a turn is on the path."""
+    """Whether a turn is on the path; never null."""
     return or_(*(_in_segment(one) for one in segments))
 
 
 def _in_segment(segment: Segment) -> ColumnElement[bool]:
-    of_branch = Turn.branch_id.is_(None) if segment.branch_id is None else Turn.branch_id == segment.branch_id
-    return of_branch if segment.before is None else and_(of_branch, Turn.place < segment.before)
+    conditions = [func.coalesce(Turn.branch_id, "") == (segment.branch_id or "")]
+    if segment.before is not None:
+        conditions.append(Turn.place < segment.before)
+    conditions += [or_(func.coalesce(Turn.thread_id, "") != thread, Turn.place < at) for thread, at in segment.cuts]
+    return and_(*conditions)
 
 
 async def in_thread(session: AsyncSession, thread_id: str | None) -> ColumnElement[bool]:

@@ -1,56 +1,82 @@
 """What comes in: a person's message with the turn that answers it, or a retry; each in one transaction."""
 
-from datetime import timedelta
+from typing import Annotated
 
+from pydantic import Field, StringConstraints
 from sqlalchemy import select
 
 from core.clock import now
-from core.errors import Conflict, NotAllowed, NotFound
+from core.errors import Busy, Conflict, NotAllowed, NotFound
 from core.events import ConversationUpdated, DurableEvent, MessageCreated, TurnQueued, TurnStarted
 from core.ids import derived_id, new_id
+from core.modes import UnknownMode
 from core.permissions import Door, Principal
-from core.store import lease, messages, streams
+from core.store import lease, messages, modes, outbox, paths, stops, streams
 from core.store.viewing import conversation_view, message_view, turn_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
 from core.tables.people import Membership
 from core.tables.talk import Conversation, Message, Participant
 from core.tables.work import Turn
-from core.values import TurnState
+from core.text import SafeStr
+from core.values import TurnState, Value, WhenBusy
 
-RELAY_GRACE = timedelta(seconds=2)
+MessageType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+ModelName = Annotated[SafeStr, StringConstraints(min_length=1, max_length=200)]
+ModeName = Annotated[SafeStr, StringConstraints(min_length=1, max_length=64)]
+
+
+class Wishes(Value):
+    """How somebody wants a message answered. `mode` None: as the conversation has it; `model` None: the router's.
+
+    `message_type` is a hint of what the message is about, for the model.
+    """
+
+    mode: ModeName | None = None
+    model: ModelName | None = None
+    message_type: MessageType = Field("text")
+
+
+NOTHING_SPECIAL = Wishes()
 
 
 async def add_message(
-    work: Work, who: Principal, door: Door, conversation_id: str, text: str, client_message_id: str
+    work: Work,
+    who: Principal,
+    door: Door,
+    conversation_id: str,
+    text: str,
+    client_message_id: str,
+    wishes: Wishes = NOTHING_SPECIAL,
 ) -> tuple[Turn, bool]:
     """Write a message and its turn; one that was sent before gives the earlier turn, and True.
 
-    Raises NotFound, NotAllowed, and Conflict when the client id was used for another text.
+    Raises NotFound, NotAllowed, UnknownMode, Busy, and Conflict when the client id was used for another text.
     """
-    conversation = await _open_for(work, who, conversation_id)
+    conversation = await open_for(work, who, conversation_id)
     earlier = await messages.sent_before(work.session, who, conversation_id, client_message_id)
     if earlier is not None:
-        _check_same(earlier, text)
+        check_same(earlier, text)
         return await work.session.get_one(Turn, earlier.turn_id), True
     message = Message(
         id=new_id("msg"),
         conversation_id=conversation.id,
         workspace_id=conversation.workspace_id,
         turn_id=new_id("trn"),
+        branch_id=conversation.active_branch_id,
         position=0,
         author_id=who.user_id,
         role="user",
         text=text,
+        message_type=wishes.message_type,
         channel=door,
         client_message_id=client_message_id,
         created_at=now(),
     )
-    turn = _turn(message.turn_id, conversation, who, door, message.id)
+    turn = await new_turn(work, conversation, who, door, message.id, wishes, turn_id=message.turn_id)
+    await make_room(work, who, conversation)
     titled = _give_title(conversation, text)
-    await _enter(work, conversation, turn, message, titled=titled)
-    if titled:
-        await _tell_participants(work, conversation)
+    await enter(work, conversation, turn, message, updated=titled)
     return turn, False
 
 
@@ -61,7 +87,7 @@ async def add_retry(work: Work, who: Principal, door: Door, turn_id: str, client
     if found is None:
         raise NotFound(message)
     try:
-        conversation = await _open_for(work, who, found.conversation_id)
+        conversation = await open_for(work, who, found.conversation_id)
     except NotFound:
         raise NotFound(message) from None  # the very answer for a turn that is not there
     new_turn_id = derived_id("trn", turn_id, who.user_id, client_message_id)
@@ -71,13 +97,26 @@ async def add_retry(work: Work, who: Principal, door: Door, turn_id: str, client
     if not TurnState(found.state).is_terminal:
         detail = "The turn is still running: stop it first."
         raise Conflict(detail)
-    turn = _turn(new_turn_id, conversation, who, door, found.message_id)
-    turn.retry_of = found.id
-    await _enter(work, conversation, turn, None, titled=False)
+    await _check_shown(work, conversation, found)
+    wishes = Wishes(model=found.asked_model)
+    turn = await new_turn(work, conversation, who, door, found.message_id, wishes, turn_id=new_turn_id)
+    turn.retry_of, turn.thread_id = found.id, found.thread_id
+    await make_room(work, who, conversation)
+    await enter(work, conversation, turn, None)
     return turn, False
 
 
-async def _open_for(work: Work, who: Principal, conversation_id: str) -> Conversation:
+async def _check_shown(work: Work, conversation: Conversation, turn: Turn) -> None:
+    """Raise Conflict for a turn of another version: its retry would not stand where its message does."""
+    segments = await paths.segments_of(work.session, conversation.id, conversation.active_branch_id)
+    shown = select(Turn.id).where(Turn.id == turn.id, paths.on_path(segments))
+    if (await work.session.execute(shown)).first() is None:
+        message = "This belongs to another version of the conversation: show that version first, or regenerate it."
+        raise Conflict(message)
+
+
+async def open_for(work: Work, who: Principal, conversation_id: str) -> Conversation:
+    """Lock a conversation that this person may talk in. Raises NotFound, NotAllowed."""
     conversation = await lease.lock_conversation(work.session, conversation_id)
     visible = select(Conversation.id).where(Conversation.id == conversation_id, sees_conversation(who))
     if conversation.deleted_at or (await work.session.execute(visible)).first() is None:
@@ -89,24 +128,58 @@ async def _open_for(work: Work, who: Principal, conversation_id: str) -> Convers
     return conversation
 
 
-def _check_same(earlier: Message, text: str) -> None:
+def check_same(earlier: Message, text: str) -> None:
+    """Raise Conflict when the client id was used for another text."""
     if earlier.text != text:
         message = "This client_message_id was used for another text."
         raise Conflict(message)
 
 
-def _turn(turn_id: str, conversation: Conversation, who: Principal, door: Door, message_id: str) -> Turn:
-    return Turn(
+async def new_turn(
+    work: Work,
+    conversation: Conversation,
+    who: Principal,
+    door: Door,
+    message_id: str,
+    wishes: Wishes,
+    *,
+    turn_id: str,
+) -> Turn:
+    """Make a turn in the version that is shown, in the mode that was asked for. Raises UnknownMode.
+
+    The conversation's own mode may have been removed: the message is kept, and its turn will fail and say so.
+    """
+    turn = Turn(
         id=turn_id,
         conversation_id=conversation.id,
         workspace_id=conversation.workspace_id,
         user_id=who.user_id,
         message_id=message_id,
+        branch_id=conversation.active_branch_id,
+        mode=wishes.mode or conversation.mode,
+        asked_model=wishes.model,
         state=TurnState.QUEUED,
         place=0,
         door=door,
         created_at=now(),
     )
+    try:
+        turn.max_rounds = (await modes.find(work.session, conversation.workspace_id, turn.mode)).rounds
+    except UnknownMode:
+        if wishes.mode is not None:
+            raise
+    return turn
+
+
+async def make_room(work: Work, who: Principal, conversation: Conversation) -> None:
+    """Do to a running turn what the conversation wants; parked turns do not count. Raises Busy."""
+    running = conversation.active_turn_id
+    if running is None or conversation.when_busy == WhenBusy.QUEUE:
+        return
+    if conversation.when_busy == WhenBusy.REJECT:
+        message = "The assistant is still answering, and this conversation takes nothing meanwhile: wait, or stop it."
+        raise Busy(message, turn_id=running)
+    await stops.stop(work, who, running, hand_on=False)
 
 
 def _give_title(conversation: Conversation, text: str) -> bool:
@@ -116,26 +189,34 @@ def _give_title(conversation: Conversation, text: str) -> bool:
     return bool(conversation.title)
 
 
-async def _enter(work: Work, conversation: Conversation, turn: Turn, message: Message | None, *, titled: bool) -> None:
+async def enter(
+    work: Work, conversation: Conversation, turn: Turn, message: Message | None, *, updated: bool = False
+) -> None:
+    """Write a turn, its message when it is new, and their events: it runs at once when the conversation is free.
+
+    `updated`: the conversation itself was changed too.
+    """
     at = now()
     conversation.updated_at = conversation.last_activity_at = at
     events: list[DurableEvent] = []
-    first = await streams.reserve(work, conversation.id, 1 + (message is not None) + titled)
+    first = await streams.reserve(work, conversation.id, 1 + (message is not None) + updated)
     turn.place = first
     work.session.add(turn)
     if message is not None:
         message.position = first
         work.session.add(message)
         events.append(MessageCreated(message=message_view(message)))
-    if titled:
+    if updated:
         events.append(ConversationUpdated(conversation=conversation_view(conversation)))
     if conversation.active_turn_id is None:
         lease.take(conversation, turn)
-        lease.ask_to_start(work, turn, delay=RELAY_GRACE)
+        lease.ask_to_start(work, turn, delay=outbox.RELAY_GRACE)
         events.append(TurnStarted(turn=turn_view(turn)))
     else:
         events.append(TurnQueued(turn=turn_view(turn)))
     streams.put(work, conversation.id, first, *events)
+    if updated:
+        await _tell_participants(work, conversation)
 
 
 async def _tell_participants(work: Work, conversation: Conversation) -> None:

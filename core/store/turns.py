@@ -132,8 +132,11 @@ async def fail(work: Work, ending: TurnEnding) -> None:
         outbox.put(work, outbox.STOP_TURN, turn.id, body)
 
 
-async def stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, bool]:
-    """Stop a turn the person sees, now, in SQL; whether this call did it is the second answer."""
+async def stop(work: Work, who: Principal, turn_id: str, *, hand_on: bool = True) -> tuple[TurnView, bool]:
+    """Stop a turn the person sees, now, in SQL; whether this call did it is the second answer.
+
+    Without `hand_on` its conversation is free afterwards: the caller gives it to a turn of its own choice.
+    """
     await visible(work.session, who, turn_id)
     conversation, turn = await lease.lock_turn(work.session, turn_id)
     state = TurnState(turn.state)
@@ -141,11 +144,11 @@ async def stop(work: Work, who: Principal, turn_id: str) -> tuple[TurnView, bool
         return turn_view(turn), False
     turn.stop_requested_at, turn.stopped_by = now(), who.user_id
     await outbox.remove(work.session, outbox.START_TURN, turn.id)
-    await close(work, conversation, turn, TurnState.STOPPED)
+    await close(work, conversation, turn, TurnState.STOPPED, hand_on=hand_on)
     return turn_view(turn), state is not TurnState.QUEUED
 
 
-async def close(work: Work, conversation: Conversation, turn: Turn, state: TurnState) -> None:
+async def close(work: Work, conversation: Conversation, turn: Turn, state: TurnState, *, hand_on: bool = True) -> None:
     """Write the one terminal event of a turn that gave no answer, keep its partial text, hand the lease on."""
     turn.state, turn.ended_at, turn.wants_lease = state, now(), False
     await approvals.drop_unsent(work, turn.id)
@@ -157,7 +160,10 @@ async def close(work: Work, conversation: Conversation, turn: Turn, state: TurnS
     if kept:
         message = await messages.add_reply(work, turn, first, kept, model=None, usage=None)
     streams.put(work, conversation.id, first + event_count - 1, _ending(turn, message))
-    await lease.give_up(work, conversation, turn)
+    if hand_on:
+        await lease.give_up(work, conversation, turn)
+    else:
+        lease.let_go(conversation, turn)
 
 
 def _ending(turn: Turn, message: MessageView | None) -> DurableEvent:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,13 +10,23 @@ from core.rooms import Rooms
 from core.store.database import Database
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A turn that had a workflow until this change stopped it, and what its workflow has to withdraw."""
+
+    turn_id: str
+    approval_ids: tuple[str, ...]
+    user_id: str
+
+
 class Work:
-    """A running change: its session, and which streams got events."""
+    """A running change: its session, which streams got events, which turns it stopped."""
 
     def __init__(self, session: AsyncSession) -> None:
         """Begin with nobody to tell."""
         self.session = session
         self.streams: set[str] = set()
+        self.stopped: list[Stopped] = []
 
 
 @asynccontextmanager

@@ -90,13 +90,25 @@ class Relay:
     async def _deliver(self, row: Outbox) -> None:
         body = row.body
         if row.kind == outbox.START_TURN:
-            await self._workflows.start_turn(body["turn_id"], body["conversation_id"], body["lease_epoch"])
+            facts = (body["turn_id"], body["conversation_id"], body["lease_epoch"])
+            await self._workflows.start_turn(*facts, body.get("max_rounds"))
         elif row.kind == outbox.WAKE_TURN:
             await self._workflows.grant_lease(body["turn_id"], body["epoch"])
         elif row.kind == outbox.STOP_TURN:
             await self._stop(body["turn_id"], body["approval_ids"], body["user_id"])
+        elif row.kind == outbox.REFLECT:
+            await self._workflows.reflect(row.ref, body["turn_id"], learn=body["learn"])
+        elif row.kind == outbox.WIPE:
+            await self._wipe()
+        elif row.kind == outbox.READ_DOCUMENT:
+            await self._workflows.read_document(body["document_id"])
         else:
             _log.error("an unknown kind in the outbox", kind=row.kind)
+
+    async def _wipe(self) -> None:
+        if not await self._database.wipe_log():
+            message = "Somebody reads the log just now."
+            raise Unavailable(message)
 
     async def _stop(self, turn_id: str, approval_ids: list[str], user_id: str) -> None:
         for lost in await self._workflows.stop_turn(turn_id, approval_ids, user_id):

@@ -36,7 +36,9 @@ class AwayWorkflows(Workflows):
 
     answer: str | None = None
 
-    async def start_turn(self, turn_id: str, conversation_id: str, lease_epoch: int) -> None:
+    async def start_turn(
+        self, turn_id: str, conversation_id: str, lease_epoch: int, max_rounds: int | None = None
+    ) -> None:
         raise Unavailable("away")
 
     async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> list[str]:
