@@ -141,3 +141,36 @@ class Summarised(Value):
     """Whether there is more to summarise than one step took."""
 
     again: bool
+
+
+class DocumentInput(Value):
+    """Starts `ReadDocument`."""
+
+    document_id: Id
+
+
+class DocumentFailure(Value):
+    """A document that could not be read, with a sentence of ours."""
+
+    document_id: Id
+    detail: str
+
+
+class LookupInput(Value):
+    """Starts `Lookup`; the question itself is in SQL."""
+
+    lookup_id: Id
+
+
+class Found(Value):
+    """Something that memory found, by its id in SQL, best first; `score`: more is better."""
+
+    id: Id
+    score: float
+
+
+class LookupAnswer(Value):
+    """What memory found, or why it did not look (`reason`, a sentence)."""
+
+    found: tuple[Found, ...] = ()
+    reason: str | None = None

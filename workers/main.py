@@ -21,6 +21,7 @@ from workers.asking.ask import Asker
 from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
+from workers.reading.read import Reader
 from workers.records.archive import Archive
 from workers.records.reaper import Reaper
 from workers.records.relay import Relay
@@ -35,6 +36,7 @@ from workflows import policies
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
 from workflows.handles import Workflows
+from workflows.read_document import ReadDocument
 
 QUEUES = frozenset({policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE})
 DRAIN = timedelta(seconds=4)
@@ -53,6 +55,7 @@ class Parts:
     relay: Relay
     reaper: Reaper
     archive: Archive
+    reader: Reader
 
 
 def build_parts(
@@ -87,6 +90,7 @@ def build_parts(
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
         archive=Archive(database, client),
+        reader=Reader(database, rooms, settings.uploads_dir),
     )
 
 
@@ -100,9 +104,10 @@ def build_workers(
 ) -> list[Worker]:
     """Make one Temporal worker for each queue. Tests pass a sandboxed `runner`."""
     steps = parts.steps
+    reading = [parts.reader.read_document, parts.reader.fail_document]
     activities: dict[str, Sequence[Callable[..., Any]]] = {
         policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],
-        policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval],
+        policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval, *reading],
         policies.MODELS_QUEUE: [parts.thinker.think],
         policies.ACTIONS_QUEUE: [parts.actor.act],
     }
@@ -116,7 +121,7 @@ def _worker(
     return Worker(
         client,
         task_queue=prefix + name,
-        workflows=[ChatTurn, Approval] if name == policies.TURNS_QUEUE else [],
+        workflows=[ChatTurn, Approval, ReadDocument] if name == policies.TURNS_QUEUE else [],
         activities=activities,
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=pollers,
@@ -149,7 +154,7 @@ async def run_workers(
             for worker in workers:
                 group.create_task(_run_until(worker, stop))
             if policies.TURNS_QUEUE in wanted:
-                for upkeep in (parts.relay, parts.reaper, parts.archive):
+                for upkeep in (parts.relay, parts.reaper, parts.archive, parts.reader):
                     group.create_task(upkeep.run(stop))
     finally:
         await router.aclose()

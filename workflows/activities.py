@@ -8,7 +8,10 @@ from core.messages import (
     Acted,
     ActInput,
     ApprovalOutcome,
+    DocumentFailure,
     LeaseAnswer,
+    LookupAnswer,
+    Summarised,
     ThinkInput,
     Thought,
     TurnEnding,
@@ -60,4 +63,34 @@ async def open_approval(approval_id: str) -> bool:  # noqa: ARG001
 @activity.defn(name="close_approval")
 async def close_approval(outcome: ApprovalOutcome) -> None:  # noqa: ARG001
     """Store what an approval came to and tell everyone who was asked."""
+    _elsewhere()
+
+
+@activity.defn(name="learn")
+async def learn(turn_id: str) -> None:  # noqa: ARG001
+    """Keep what a finished turn says about its person, and suggest what to say next."""
+    _elsewhere()
+
+
+@activity.defn(name="summarise")
+async def summarise(turn_id: str) -> Summarised:  # noqa: ARG001
+    """Sum up the older half of what was said up to a turn, when that is long; tell whether more is due."""
+    _elsewhere()
+
+
+@activity.defn(name="read_document")
+async def read_document(document_id: str) -> None:  # noqa: ARG001
+    """Take a document's text out and store it in pieces."""
+    _elsewhere()
+
+
+@activity.defn(name="fail_document")
+async def fail_document(failure: DocumentFailure) -> None:  # noqa: ARG001
+    """Say that a document could not be read, for a reason of ours."""
+    _elsewhere()
+
+
+@activity.defn(name="look_up")
+async def look_up(lookup_id: str) -> LookupAnswer:  # noqa: ARG001
+    """Ask memory for messages that mean what somebody looks for."""
     _elsewhere()

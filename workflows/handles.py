@@ -8,11 +8,13 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from core.errors import Unavailable
-from core.messages import DecisionMade, LeaseGranted, TurnInput, Withdrawal
+from core.messages import DecisionMade, DocumentInput, LeaseGranted, ReflectInput, TurnInput, Withdrawal
 from core.values import ACCEPTED, CLOSED
 from workflows import policies
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
+from workflows.read_document import ReadDocument
+from workflows.reflect import Reflect
 
 
 def turn_workflow_id(turn_id: str) -> str:
@@ -58,6 +60,42 @@ class Workflows:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 request_eager_start=True,
+                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
+                rpc_timeout=policies.START_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _unavailable() from error
+
+    async def reflect(self, ref: str, turn_id: str, *, learn: bool) -> None:
+        """Begin what is done after a reply, once for each `ref`. Raises Unavailable."""
+        try:
+            await self.client.start_workflow(
+                Reflect.run,
+                ReflectInput(turn_id=turn_id, learn=learn),
+                id=f"reflect-{ref}",
+                task_queue=self.prefix + policies.TURNS_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
+                rpc_timeout=policies.START_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _unavailable() from error
+
+    async def read_document(self, document_id: str) -> None:
+        """Begin to read a document; that it is or was read already is fine. Raises Unavailable."""
+        try:
+            await self.client.start_workflow(
+                ReadDocument.run,
+                DocumentInput(document_id=document_id),
+                id=f"document-{document_id}",
+                task_queue=self.prefix + policies.TURNS_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
                 rpc_timeout=policies.START_TIMEOUT,
             )

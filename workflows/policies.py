@@ -20,6 +20,13 @@ MODEL_RETRY = RetryPolicy(
     maximum_attempts=8,
 )
 
+REFLECT_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=5),
+    backoff_coefficient=3,
+    maximum_interval=timedelta(minutes=2),
+    maximum_attempts=5,
+)
+
 TOOL_CALL_MARGIN = timedelta(seconds=10)
 TOOL_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -33,10 +40,21 @@ STEP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.2), maximum_interv
 START_TIMEOUT = timedelta(seconds=8)
 UPDATE_TIMEOUT = timedelta(seconds=8)
 
+READ_TIMEOUT = timedelta(minutes=15)
+READ_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=20),
+    maximum_attempts=6,
+)
+LOOKUP_TIMEOUT = timedelta(seconds=2)
+LOOKUP_RETRY = RetryPolicy(maximum_attempts=1)
+
 TURNS_QUEUE = "turns"
 STEPS_QUEUE = "steps"
 MODELS_QUEUE = "models"
 ACTIONS_QUEUE = "actions"
+MEMORY_QUEUE = "memory"
 
 
 def sibling_queue(name: str) -> str:

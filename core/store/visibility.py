@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from core.permissions import Principal
 from core.tables.consent import Approval
+from core.tables.memory import Document
 from core.tables.talk import Conversation, Participant
 
 
@@ -30,3 +31,17 @@ def sees_approval(who: Principal) -> ColumnElement[bool]:
     """Approvals that the person may decide, or of a conversation in which the person takes part."""
     of_mine = and_(Approval.workspace_id == who.workspace_id, takes_part(who, Approval.conversation_id))
     return or_(of_mine, may_decide(who))
+
+
+def sees_document(who: Principal) -> ColumnElement[bool]:
+    """Documents of the person's workspace that are not deleted: the whole workspace's, and of conversations of theirs.
+
+    A deleted conversation hides its documents until it is restored.
+    """
+    in_mine = exists(
+        select(1).where(
+            Conversation.id == Document.conversation_id, sees_conversation(who), Conversation.deleted_at.is_(None)
+        )
+    )
+    shown = or_(Document.conversation_id.is_(None), in_mine)
+    return and_(Document.workspace_id == who.workspace_id, Document.deleted_at.is_(None), shown)

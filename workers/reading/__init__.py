@@ -1,0 +1,1 @@
+"""Reading uploaded documents: their text, taken out in a child process with limits, in pieces."""
