@@ -441,3 +441,22 @@ class SuggestionView(Value):
     text: str
     saving_micros: int | None
     figures: dict[str, Any]
+
+
+class MemoryView(Value):
+    """How memory is. `sentence` says it to people, `rows` counts what the index holds.
+
+    `state`: off (a setting or missing packages), warming (the embedder is set up or loads), rebuilding (`done` of
+    `total` rows), ready, away (the workers that keep it do not run). `waiting` changes are yet to be learned.
+    """
+
+    state: str
+    sentence: str
+    model: str | None = None
+    dimension: int | None = None
+    backend: str | None = None
+    rows: dict[str, int] = {}
+    done: int = 0
+    total: int = 0
+    waiting: int = 0
+    updated_at: datetime | None = None

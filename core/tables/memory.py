@@ -127,3 +127,25 @@ class Lookup(SQLModel, table=True):
     conversation_id: str | None = None
     text: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class MemoryStatus(SQLModel, table=True):
+    """How memory is, as the workers that keep it last said; one row. `state`: see `MemoryView`.
+
+    `rows` counts what the index holds; `done` of `total` tells how far a rebuild is. `stale`: changes were dropped
+    while memory was off, so the index is rebuilt before it is used again.
+    """
+
+    __tablename__ = "memory_status"
+
+    id: str = Field(primary_key=True)
+    state: str
+    sentence: str
+    model: str = ""
+    dimension: int = 0
+    backend: str = ""
+    rows: dict[str, int] = Field(sa_type=JsonColumn)
+    done: int = 0
+    total: int = 0
+    stale: bool = False
+    updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -32,6 +32,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_memory_changes")),
     )
     op.create_table(
+        "memory_status",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("sentence", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("dimension", sa.Integer(), nullable=False),
+        sa.Column("backend", sa.String(), nullable=False),
+        sa.Column("rows", _JSON, nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("stale", sa.Boolean(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_memory_status")),
+    )
+    op.create_table(
         "model_health",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("ok", sa.Boolean(), nullable=False),
@@ -438,5 +453,6 @@ def downgrade() -> None:
 
     op.drop_table("api_tokens")
     op.drop_table("model_health")
+    op.drop_table("memory_status")
     op.drop_table("memory_changes")
     op.drop_table("lookups")
