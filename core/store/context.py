@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFound
-from core.store import messages, paths, summaries
+from core.store import limits, messages, paths, summaries
+from core.store.limits import Limits
 from core.tables.memory import Summary
 from core.tables.people import Membership, User
 from core.tables.talk import Conversation, Message
@@ -52,6 +53,7 @@ class Talk:
     asker_role: str
     turns: list[TurnRecord]
     summary: Summary | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def current(self) -> TurnRecord:
@@ -66,7 +68,7 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
     MOST_TURNS; where there are more, the summary is read too.
     """
     statement = (
-        select(Turn, Message, Conversation, User)
+        select(Turn, Message, Conversation, User, *limits.columns(Turn.workspace_id, Turn.user_id))
         .join(Message, Message.id == Turn.message_id)
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .join(User, User.id == Turn.user_id)
@@ -77,7 +79,7 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
     if found is None:
         message = "There is no such turn."
         raise NotFound(message)
-    current, said, conversation, asker = found
+    current, said, conversation, asker, *bounds = found
     records, summary = await _window(session, current, said, int(tokens * BYTES_PER_TOKEN * _WINDOW_SHARE))
     return Talk(
         conversation=conversation,
@@ -85,6 +87,7 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
         asker_role=await role_of(session, conversation.workspace_id, asker.id),
         turns=records,
         summary=summary,
+        limits=limits.limits_from(*bounds),
     )
 
 

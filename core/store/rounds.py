@@ -23,7 +23,8 @@ SEPARATOR = "\n\n"
 class Answer(Value):
     """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far.
 
-    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if it has one.
+    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if it has one. `reflect`:
+    there is something to do after the reply; what may be said next is known (`suggestions`), or left to that.
     """
 
     turn_id: str
@@ -38,6 +39,8 @@ class Answer(Value):
     usage_id: str | None
     intent: str | None = None
     confidence: float | None = None
+    reflect: bool = False
+    suggestions: tuple[str, ...] | None = None
     started_at: datetime
 
 
@@ -52,11 +55,15 @@ async def finish(work: Work, answer: Answer) -> None:
     await outbox.remove(work.session, outbox.START_TURN, turn.id)
     first = streams.advance(conversation, 2)
     figures = answer.figures
-    totals = {"input_tokens": figures.input_tokens, "output_tokens": figures.output_tokens}
-    message = await messages.add_reply(work, turn, first, answer.said, model=figures.model, usage=totals)
+    totals = await usage.of_turn(work.session, turn.id) if answer.number else usage.of_call(figures)
+    message = await messages.add_reply(
+        work, turn, first, answer.said, model=figures.model, usage=totals, suggestions=answer.suggestions
+    )
     streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
     conversation.updated_at = conversation.last_activity_at = now()
     changes.note(work, "turn", turn.id)
+    if answer.reflect:
+        outbox.put(work, outbox.REFLECT, turn.id, {"turn_id": turn.id, "learn": answer.suggestions is None})
     await lease.give_up(work, conversation, turn)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -158,6 +158,31 @@ async def any_lost(session: AsyncSession, older_than: datetime | None = None) ->
     """Tell, without writing, whether there is any reservation older than a moment that may be lost."""
     statement = select(Usage.id).where(Usage.state == RESERVED, Usage.created_at < (older_than or now() - _GRACE))
     return (await session.execute(statement.limit(1))).first() is not None
+
+
+def of_call(figures: Figures) -> dict[str, int | None]:
+    """Give what one call used as its message shows it; money in millionths of a US dollar, None: not known."""
+    return {
+        "input_tokens": figures.input_tokens,
+        "output_tokens": figures.output_tokens,
+        "cached_tokens": figures.cached_tokens,
+        "cost_micros": figures.micros,
+        "calls": 1,
+    }
+
+
+async def of_turn(session: AsyncSession, turn_id: str) -> dict[str, int | None]:
+    """Add up all settled calls of a turn, in the same form. One unknown price makes the sum unknown."""
+    priced = func.count(Usage.cost_micros) == func.count()
+    statement = select(
+        func.sum(Usage.input_tokens).label("input_tokens"),
+        func.sum(Usage.output_tokens).label("output_tokens"),
+        func.sum(Usage.cached_tokens).label("cached_tokens"),
+        case((priced, func.sum(Usage.cost_micros))).label("cost_micros"),
+        func.count().label("calls"),
+    ).where(Usage.turn_id == turn_id, Usage.state == SETTLED)
+    row = (await session.execute(statement)).one()
+    return {name: None if value is None else int(value) for name, value in row._mapping.items()}
 
 
 async def tried(session: AsyncSession, turn_id: str, number: int) -> list[str]:

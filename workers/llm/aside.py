@@ -5,11 +5,13 @@ from contextlib import aclosing
 from core.rooms import Rooms
 from core.store import usage
 from core.store.database import Database
+from core.store.limits import limits_of
 from core.store.usage import Charge, Figures
 from core.store.work import change
 from workers.llm.errors import ModelError
-from workers.llm.port import ModelRequest, TextDelta, UsageReported, UserSaid
+from workers.llm.port import ChatModel, ModelRequest, TextDelta, UsageReported, UserSaid
 from workers.llm.router import Need, Router
+from workers.llm.traits import BYTES_PER_TOKEN
 
 
 class Aside:
@@ -22,33 +24,54 @@ class Aside:
         self._router = router
 
     async def ask(self, whose: Charge, system: str, text: str) -> str | None:
-        """Give the model's whole answer; None when only the offline assistant is there. Raises ModelError.
+        """Give the model's whole answer; None when only the offline assistant is there.
 
-        `whose` says whose call it is and its purpose; model and figures are filled in here.
+        `whose` says whose call it is and its purpose; model and figures are filled in here. Raises ModelError, and
+        AssentError when the person may ask none of the models, or a budget does not allow it.
         """
         request = ModelRequest(system=system, entries=(UserSaid(text),), tools=(), first_reply=True)
-        tokens = (len(system.encode()) + len(text.encode())) // 4
-        model = self._router.chain(Need(tokens=tokens, tier="small"))[0]
+        tokens = (len(system.encode()) + len(text.encode())) // BYTES_PER_TOKEN
+        async with self._database.reading() as session:
+            bounds = await limits_of(session, whose.workspace_id, whose.user_id)
+        model = self._router.chain(Need(tokens=tokens, tier="small", allowed=bounds.allowed))[0]
         if model.offline:
             return None
-        charge = whose.model_copy(update={"model": model.name, "tokens": tokens})
-        async with change(self._database, self._rooms) as work:
-            usage_id = await usage.reserve(work, charge)
-        said: list[str] = []
-        figures = Figures(model=model.name)
+        traits = self._router.traits(model.name)
+        known = {"model": model.name, "provider": traits.provider, **traits.bounds(tokens)}
+        charge = whose.model_copy(update=known)
+        usage_id = await self._reserve(charge) if bounds.budgeted else None
         try:
-            async with aclosing(model.stream(request)) as stream:
-                async for item in stream:
-                    if isinstance(item, TextDelta):
-                        said.append(item.text)
-                    elif isinstance(item, UsageReported):
-                        figures = Figures(
-                            model=item.model, input_tokens=item.input_tokens, output_tokens=item.output_tokens
-                        )
+            said, reported = await _listen(model, request)
         except ModelError:
+            await self._release(usage_id)
+            raise
+        await self._settle(charge, usage_id, traits.figures(model.name, reported, tokens_in=tokens, said=said))
+        return said
+
+    async def _reserve(self, charge: Charge) -> str:
+        async with change(self._database, self._rooms) as work:
+            return await usage.reserve(work, charge)
+
+    async def _release(self, usage_id: str | None) -> None:
+        if usage_id is not None:
             async with change(self._database, self._rooms) as work:
                 await usage.release(work, usage_id)
-            raise
+
+    async def _settle(self, charge: Charge, usage_id: str | None, figures: Figures) -> None:
         async with change(self._database, self._rooms) as work:
-            await usage.settle(work, usage_id, figures)
-        return "".join(said)
+            if usage_id is not None:
+                await usage.settle(work, usage_id, figures)
+            else:
+                usage.record(work, charge, figures)
+
+
+async def _listen(model: ChatModel, request: ModelRequest) -> tuple[str, UsageReported | None]:
+    said: list[str] = []
+    reported: UsageReported | None = None
+    async with aclosing(model.stream(request)) as stream:
+        async for item in stream:
+            if isinstance(item, TextDelta):
+                said.append(item.text)
+            elif isinstance(item, UsageReported):
+                reported = item
+    return "".join(said), reported

@@ -10,12 +10,17 @@ from workers.thinking.brief import Briefing
 
 @dataclass(frozen=True)
 class Chosen:
-    """The model of a call (None: nobody is asked), what it is charged with, and who is asked when it fails."""
+    """The model of a call (None: nobody is asked), what it is charged with, and who is asked when it fails.
+
+    `tokens_in`: our count of what goes in. `budgeted`: a budget applies; `reserve`: so this call is reserved first.
+    """
 
     model: ChatModel | None
     charge: Charge
     reserve: bool = False
     others: tuple[ChatModel, ...] = ()
+    tokens_in: int = 0
+    budgeted: bool = False
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ class ModelCalls:
         *,
         direct: bool,
         tried: Sequence[str] = (),
-        allowed: frozenset[str] | None = None,
     ) -> Chosen:
         """Choose the model of a round, and those after it. Raises NoModelFits."""
         need = Need(
@@ -50,19 +49,28 @@ class ModelCalls:
             tools=bool(briefing.request.tools),
             complexity=complexity_of(briefing),
             asked=talk.current.turn.asked_model,
-            allowed=allowed,
+            allowed=talk.limits.allowed,
             tried=tuple(tried),
         )
         first, *others = (self._offline,) if direct else self._router.chain(need)
         charge = self._charge(step, talk, briefing, attempt, first.name)
-        return Chosen(first, charge, others=tuple(others))
+        return self._bounded(
+            Chosen(first, charge, others=tuple(others), tokens_in=briefing.tokens, budgeted=talk.limits.budgeted)
+        )
 
     def instead(self, chosen: Chosen, others: tuple[ChatModel, ...]) -> Chosen:
         """Give the first of these models the call that another one failed at."""
         first, *rest = others
         provider = self._router.traits(first.name).provider
         charge = chosen.charge.model_copy(update={"model": first.name, "provider": provider})
-        return replace(chosen, model=first, charge=charge, others=tuple(rest))
+        return self._bounded(replace(chosen, model=first, charge=charge, others=tuple(rest)))
+
+    def _bounded(self, chosen: Chosen) -> Chosen:
+        """Say the most that a call may use: what goes in and the longest answer. Who costs nothing reserves nothing."""
+        if chosen.model is None or chosen.model.offline:
+            return replace(chosen, reserve=False, charge=chosen.charge.model_copy(update={"tokens": 0, "micros": 0}))
+        bounds = self._router.traits(chosen.charge.model).bounds(chosen.tokens_in)
+        return replace(chosen, reserve=chosen.budgeted, charge=chosen.charge.model_copy(update=bounds))
 
     def typed(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int) -> Chosen:
         """Charge a call that a person typed in full: it costs nothing."""
@@ -103,17 +111,14 @@ class ModelCalls:
         speech.end()
         return gathered
 
-
-def figures_of(chosen: Chosen, usage: UsageReported | None) -> Figures:
-    """Give what a call used, by the provider's own count."""
-    if usage is None:
-        return Figures(model=chosen.charge.model)
-    return Figures(
-        model=usage.model,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens,
-    )
+    def figures(self, chosen: Chosen, gathered: Gathered, said: str) -> Figures:
+        """Give what a call used and cost by the provider's own count; by ours where there is none, marked as such."""
+        if chosen.model is None or chosen.model.offline:
+            return Figures(model=chosen.charge.model, input_tokens=0, output_tokens=0, micros=0)
+        asked = "".join(str(one.arguments) for one in gathered.calls)
+        return self._router.traits(chosen.model.name).figures(
+            chosen.charge.model, gathered.usage, tokens_in=chosen.tokens_in, said=said + asked
+        )
 
 
 def complexity_of(briefing: Briefing) -> Complexity:

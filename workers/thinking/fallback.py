@@ -6,6 +6,9 @@ A call that failed is released before the next one is reserved, in one commit: n
 import asyncio
 from dataclasses import replace
 
+import structlog
+
+from core.errors import BudgetExhausted, PriceUnknown
 from core.rooms import Rooms
 from core.store import model_health, usage
 from core.store.database import Database
@@ -17,6 +20,7 @@ from workers.thinking.attempt import Attempt, Chosen
 from workers.thinking.calls import Gathered, ModelCalls
 from workers.thinking.speech import Speech
 
+_log = structlog.get_logger()
 _REPAIR = (
     "[the server] Your tool call could not be read: its arguments have to be one JSON object that fits the tool's "
     "schema. Make the call again. Do not repeat what you already said."
@@ -53,11 +57,21 @@ class Fallback:
             gathered = await self._calls.listen(model, attempt.briefing.request, speech)
         except asyncio.CancelledError:
             wellness.left(model.name)
+            await self.abandon(attempt, Gathered(), speech)
             raise
         if wellness.answered(model.name):
             async with change(self._database, self._rooms) as work:
                 await model_health.note(work, model.name, ok=True)
         return gathered
+
+    async def abandon(self, attempt: Attempt, gathered: Gathered, speech: Speech) -> None:
+        """Account for a call whose answer is not wanted any more: a stopped one is paid by what it said until then."""
+        figures = self._calls.figures(attempt.chosen, gathered, speech.text)
+        try:
+            async with change(self._database, self._rooms) as work:
+                await usage.abandon(work, attempt.chosen.charge, attempt.usage_id, figures)
+        except Exception:  # noqa: BLE001 - what ended the call is told, whatever becomes of its account
+            _log.exception("a call that was given up could not be accounted for")
 
     async def _go_on(self, attempt: Attempt, failures: list[ModelError], speech: Speech) -> Attempt:
         """Release what failed and reserve what is asked next; raise when there is nobody, or somebody heard a part."""
@@ -66,10 +80,17 @@ class Fallback:
         request = attempt.briefing.request
         if isinstance(error, CallUnreadable) and following is not None and following.model is chosen.model:
             request = _with_repair(request, speech.text)
+        usage_id, refused = None, None
         async with change(self._database, self._rooms) as work:
             await self._release(work, attempt)
             await self._note(work, chosen, error)
-            usage_id = await usage.reserve(work, following.charge) if following and following.reserve else None
+            if following is not None and following.reserve:
+                try:
+                    usage_id = await usage.reserve(work, following.charge)
+                except (BudgetExhausted, PriceUnknown) as over:
+                    refused = over  # raised once what failed is released
+        if refused is not None:
+            raise refused
         if following is None:
             raise _conclusion(failures, chosen, silent=speech.is_silent) from error
         briefing = replace(attempt.briefing, request=request)

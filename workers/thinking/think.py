@@ -25,7 +25,7 @@ from workers.llm.offline.direct import coerce, parse_do
 from workers.llm.port import CallAsked
 from workers.thinking.attempt import Attempt
 from workers.thinking.brief import Briefer
-from workers.thinking.calls import Gathered, ModelCalls, figures_of
+from workers.thinking.calls import Gathered, ModelCalls
 from workers.thinking.fallback import Fallback
 from workers.thinking.neutral import Neutralizer, hosts_in
 from workers.thinking.plan import Planner
@@ -89,7 +89,11 @@ class Thinker:
             neutral=Neutralizer(self._hosts | hosts_in(record.message.text for record in talk.turns)),
         )
         attempt, gathered = await self._ask(talk, attempt, speech)
-        return await self._commit(step, talk, attempt, speech, gathered)
+        try:
+            return await self._commit(step, talk, attempt, speech, gathered)
+        except LeaseLost:
+            await self._fallback.abandon(attempt, gathered, speech)
+            raise
 
     async def _number(self, step: ThinkInput, talk: Talk, offset: int) -> int:
         if activity.info().attempt == 1:
@@ -147,6 +151,7 @@ class Thinker:
     async def _commit(
         self, step: ThinkInput, talk: Talk, attempt: Attempt, speech: Speech, gathered: Gathered
     ) -> Thought:
+        after = await self._follow(talk, attempt, speech.said) if not gathered.calls else None
         answer = Answer(
             turn_id=step.turn_id,
             number=step.round,
@@ -156,10 +161,12 @@ class Thinker:
             said=speech.said,
             was_kept=speech.was_kept or attempt.number > 1,
             charge=attempt.chosen.charge,
-            figures=figures_of(attempt.chosen, gathered.usage),
+            figures=self._calls.figures(attempt.chosen, gathered, speech.text),
             usage_id=attempt.usage_id,
             intent=attempt.briefing.intent,
             confidence=attempt.briefing.confidence,
+            reflect=after is not None and after.reflect,
+            suggestions=after.suggestions if after else None,
             started_at=attempt.began,
         )
         crash_point("think.before_commit")
