@@ -18,6 +18,7 @@ from core.store.database import Database
 from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.asking.ask import Asker
+from workers.llm.aside import Aside
 from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
@@ -26,6 +27,9 @@ from workers.records.archive import Archive
 from workers.records.reaper import Reaper
 from workers.records.relay import Relay
 from workers.records.steps import Steps
+from workers.reflecting.after import Afterwards
+from workers.reflecting.learn import Learner
+from workers.reflecting.summarise import Summariser
 from workers.thinking.brief import Briefer
 from workers.thinking.calls import ModelCalls
 from workers.thinking.fallback import Fallback
@@ -37,6 +41,7 @@ from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
 from workflows.handles import Workflows
 from workflows.read_document import ReadDocument
+from workflows.reflect import Reflect
 
 QUEUES = frozenset({policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE})
 DRAIN = timedelta(seconds=4)
@@ -55,6 +60,8 @@ class Parts:
     relay: Relay
     reaper: Reaper
     archive: Archive
+    learner: Learner
+    summariser: Summariser
     reader: Reader
 
 
@@ -72,6 +79,7 @@ def build_parts(
     audit = AuditTrail(ring)
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     calls = ModelCalls(router, OfflineAssistant())
+    aside, learns = Aside(database, rooms, router), settings.memory and settings.learn_facts
     planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
     return Parts(
         thinker=Thinker(
@@ -82,6 +90,7 @@ def build_parts(
             calls,
             Fallback(database, rooms, router, calls),
             planner,
+            Afterwards(database, registry, learns=learns, context_tokens=settings.context_tokens),
             _known_hosts(settings),
         ),
         actor=Actor(database, rooms, Gate(registry, audit)),
@@ -90,6 +99,8 @@ def build_parts(
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
         archive=Archive(database, client),
+        learner=Learner(database, rooms, registry, aside, asks=learns),
+        summariser=Summariser(database, rooms, aside, settings.context_tokens),
         reader=Reader(database, rooms, settings.uploads_dir),
     )
 
@@ -108,7 +119,7 @@ def build_workers(
     activities: dict[str, Sequence[Callable[..., Any]]] = {
         policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],
         policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval, *reading],
-        policies.MODELS_QUEUE: [parts.thinker.think],
+        policies.MODELS_QUEUE: [parts.thinker.think, parts.learner.learn, parts.summariser.summarise],
         policies.ACTIONS_QUEUE: [parts.actor.act],
     }
     return [_worker(client, name, prefix, activities[name], runner) for name in sorted(queues)]
@@ -121,7 +132,7 @@ def _worker(
     return Worker(
         client,
         task_queue=prefix + name,
-        workflows=[ChatTurn, Approval, ReadDocument] if name == policies.TURNS_QUEUE else [],
+        workflows=[ChatTurn, Approval, ReadDocument, Reflect] if name == policies.TURNS_QUEUE else [],
         activities=activities,
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=pollers,

@@ -1,6 +1,9 @@
 """What is done after a reply, in nobody's way: learn from it, suggest what to say next, sum a long talk up."""
 
+from contextlib import suppress
+
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from core.messages import ReflectInput
@@ -17,14 +20,15 @@ class Reflect:
     async def run(self, after: ReflectInput) -> None:
         """Learn, then sum up until nothing is due."""
         if after.learn:
-            await workflow.execute_activity(
-                activities.learn,
-                after.turn_id,
-                task_queue=policies.sibling_queue(policies.MODELS_QUEUE),
-                start_to_close_timeout=policies.MODEL_CALL_TIMEOUT,
-                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                retry_policy=policies.REFLECT_RETRY,
-            )
+            with suppress(ActivityError):
+                await workflow.execute_activity(
+                    activities.learn,
+                    after.turn_id,
+                    task_queue=policies.sibling_queue(policies.MODELS_QUEUE),
+                    start_to_close_timeout=policies.MODEL_CALL_TIMEOUT,
+                    heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                    retry_policy=policies.REFLECT_RETRY,
+                )
         for _ in range(MOST_SUMMARIES):
             summarised = await workflow.execute_activity(
                 activities.summarise,

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Protocol
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +31,18 @@ class FactsFull(Conflict):
     code, title = "facts_full", "Too many facts"
 
 
+class Whose(Protocol):
+    """Somebody in a workspace: a principal, or whoever a turn is of."""
+
+    @property
+    def workspace_id(self) -> str:
+        """The workspace."""
+
+    @property
+    def user_id(self) -> str:
+        """The person."""
+
+
 class Origin(Value):
     """Whose fact it is and where it is from. `how`: said (`remember ...`), model, or written by hand."""
 
@@ -50,7 +63,7 @@ async def page(
     session: AsyncSession, who: Principal, *, limit: int, cursor: str | None, q: str | None = None
 ) -> tuple[list[FactView], str | None, int]:
     """Give the person's facts (those that contain `q`), newest first; the next cursor; the true total."""
-    statement = _own(who.workspace_id, who.user_id)
+    statement = _own(who)
     if q is not None and fold(q):
         statement = statement.where(Fact.folded.contains(fold(q), autoescape=True))
     total = (await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one()
@@ -69,9 +82,9 @@ async def one(session: AsyncSession, who: Principal, fact_id: str) -> FactView:
     return fact_view(await _load(session, who, fact_id))
 
 
-async def texts(session: AsyncSession, origin: Origin, limit: int) -> Sequence[str]:
+async def texts(session: AsyncSession, whose: Whose, limit: int) -> Sequence[str]:
     """Give the newest facts' texts of a person."""
-    newest = _own(origin.workspace_id, origin.user_id).order_by(Fact.id.desc()).limit(limit)
+    newest = _own(whose).order_by(Fact.id.desc()).limit(limit)
     return [row.text for row in (await session.execute(newest)).scalars()]
 
 
@@ -81,11 +94,11 @@ async def add(work: Work, origin: Origin, text: str) -> tuple[FactView, bool]:
     Raises Invalid, TooLarge and FactsFull. The caller may hold a conversation's lock, and no person's.
     """
     said = _checked(text)
-    membership_id = await _lock_person(work, origin.workspace_id, origin.user_id)
-    known = await _same(work.session, origin.workspace_id, origin.user_id, said)
+    membership_id = await _lock_person(work, origin)
+    known = await _same(work.session, origin, said)
     if known is not None:
         return fact_view(known), False
-    count = select(func.count()).select_from(_own(origin.workspace_id, origin.user_id).subquery())
+    count = select(func.count()).select_from(_own(origin).subquery())
     if (await work.session.execute(count)).scalar_one() >= MOST:
         message = f"At most {MOST} facts are kept of a person: forget some first."
         raise FactsFull(message)
@@ -108,9 +121,9 @@ async def add(work: Work, origin: Origin, text: str) -> tuple[FactView, bool]:
 async def edit(work: Work, who: Principal, fact_id: str, text: str) -> FactView:
     """Put another text in a fact's place: it is the person's own word now. Raises NotFound, Invalid, Conflict."""
     said = _checked(text)
-    membership_id = await _lock_person(work, who.workspace_id, who.user_id)
+    membership_id = await _lock_person(work, who)
     row = await _load(work.session, who, fact_id)
-    same = await _same(work.session, who.workspace_id, who.user_id, said)
+    same = await _same(work.session, who, said)
     if same is not None and same.id != row.id:
         message = "Another fact says the same."
         raise Conflict(message, fact_id=same.id)
@@ -122,12 +135,12 @@ async def edit(work: Work, who: Principal, fact_id: str, text: str) -> FactView:
     return fact_view(row)
 
 
-async def forget(work: Work, who: Principal, fact_id: str) -> None:
+async def forget(work: Work, who: Whose, fact_id: str) -> None:
     """Remove a fact, and never recall again where it was said. Raises NotFound."""
     row = await _load(work.session, who, fact_id)
     if row.message_id is not None:
         await forgetting.forget_said(work, row.message_id, who.user_id)
-    membership_id = await _lock_person(work, who.workspace_id, who.user_id)
+    membership_id = await _lock_person(work, who)
     gone = delete(Fact).where(Fact.id == fact_id).returning(Fact.id)
     if (await work.session.execute(gone)).first() is None:
         raise _missing()
@@ -135,14 +148,14 @@ async def forget(work: Work, who: Principal, fact_id: str) -> None:
     await _tell(work, membership_id, fact_id)
 
 
-async def called(session: AsyncSession, workspace_id: str, user_id: str, text: str) -> str | None:
+async def called(session: AsyncSession, whose: Whose, text: str) -> str | None:
     """Give the id of the one fact that says this, or that alone contains it; None when none or several do."""
-    same = await _same(session, workspace_id, user_id, text)
+    same = await _same(session, whose, text)
     if same is not None:
         return same.id
     if not fold(text):
         return None
-    holding = _own(workspace_id, user_id).where(Fact.folded.contains(fold(text), autoescape=True)).limit(2)
+    holding = _own(whose).where(Fact.folded.contains(fold(text), autoescape=True)).limit(2)
     found = (await session.execute(holding)).scalars().all()
     return found[0].id if len(found) == 1 else None
 
@@ -157,8 +170,8 @@ def fact_view(row: Fact) -> FactView:
     return FactView.model_validate(row.model_dump(include=set(FactView.model_fields)))
 
 
-def _own(workspace_id: str, user_id: str) -> Select[Fact]:
-    return select(Fact).where(Fact.workspace_id == workspace_id, Fact.user_id == user_id)
+def _own(whose: Whose) -> Select[Fact]:
+    return select(Fact).where(Fact.workspace_id == whose.workspace_id, Fact.user_id == whose.user_id)
 
 
 def _checked(text: str) -> str:
@@ -175,24 +188,24 @@ def _checked(text: str) -> str:
     return said
 
 
-async def _same(session: AsyncSession, workspace_id: str, user_id: str, text: str) -> Fact | None:
-    statement = _own(workspace_id, user_id).where(Fact.folded == fold(text)).limit(1)
+async def _same(session: AsyncSession, whose: Whose, text: str) -> Fact | None:
+    statement = _own(whose).where(Fact.folded == fold(text)).limit(1)
     return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def _load(session: AsyncSession, who: Principal, fact_id: str) -> Fact:
-    statement = _own(who.workspace_id, who.user_id).where(Fact.id == fact_id)
+async def _load(session: AsyncSession, who: Whose, fact_id: str) -> Fact:
+    statement = _own(who).where(Fact.id == fact_id)
     row = (await session.execute(statement)).scalar_one_or_none()
     if row is None:
         raise _missing()
     return row
 
 
-async def _lock_person(work: Work, workspace_id: str, user_id: str) -> str:
+async def _lock_person(work: Work, whose: Whose) -> str:
     """Lock the person's place in the workspace, so that two doors never keep one fact twice; gives its id."""
     statement = (
         select(Membership.id)
-        .where(Membership.workspace_id == workspace_id, Membership.user_id == user_id)
+        .where(Membership.workspace_id == whose.workspace_id, Membership.user_id == whose.user_id)
         .with_for_update()
     )
     return (await work.session.execute(statement)).scalar_one()

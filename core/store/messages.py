@@ -1,5 +1,6 @@
 """Messages in SQL: what people and the assistant said, in the order of their conversation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -85,7 +86,14 @@ def reply_id(turn_id: str) -> str:
 
 
 async def add_reply(
-    work: Work, turn: Turn, seq: int, text: str, *, model: str | None, usage: dict[str, Any] | None
+    work: Work,
+    turn: Turn,
+    seq: int,
+    text: str,
+    *,
+    model: str | None,
+    usage: dict[str, Any] | None,
+    suggestions: Sequence[str] | None = None,
 ) -> MessageView:
     """Write the assistant's message of a turn, with its event under the reserved `seq`."""
     at = now()
@@ -104,6 +112,7 @@ async def add_reply(
         confidence=turn.confidence,
         model=model,
         usage=usage,
+        suggestions=None if suggestions is None else list(suggestions),
         response_time_ms=round((at - turn.created_at).total_seconds() * 1000),
         created_at=at,
     )

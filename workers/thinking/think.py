@@ -23,6 +23,7 @@ from workers.heartbeat import beating
 from workers.llm.errors import ModelError
 from workers.llm.offline.direct import coerce, parse_do
 from workers.llm.port import CallAsked
+from workers.reflecting.after import Afterwards
 from workers.thinking.attempt import Attempt
 from workers.thinking.brief import Briefer
 from workers.thinking.calls import Gathered, ModelCalls
@@ -44,6 +45,7 @@ class Thinker:
         calls: ModelCalls,
         fallback: Fallback,
         planner: Planner,
+        afterwards: Afterwards,
         hosts: frozenset[str] = frozenset(),
     ) -> None:
         """Take all that a call needs; `hosts` are those that links in answers may lead to."""
@@ -54,6 +56,7 @@ class Thinker:
         self._calls = calls
         self._fallback = fallback
         self._planner = planner
+        self._afterwards = afterwards
         self._hosts = hosts
 
     @activity.defn(name="think")
@@ -151,7 +154,9 @@ class Thinker:
     async def _commit(
         self, step: ThinkInput, talk: Talk, attempt: Attempt, speech: Speech, gathered: Gathered
     ) -> Thought:
-        after = await self._follow(talk, attempt, speech.said) if not gathered.calls else None
+        after = None
+        if not gathered.calls:
+            after = await self._afterwards.follow(talk, attempt.chosen.model, speech.said)
         answer = Answer(
             turn_id=step.turn_id,
             number=step.round,

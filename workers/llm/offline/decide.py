@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workers.llm.offline import phrases, render, resolve, speak
+from workers.llm.offline import phrases, remember, render, resolve, speak
 from workers.llm.offline.fill import answer_to
 from workers.llm.offline.talk import DONE, Exchange, parsed
 from workers.llm.offline.tools import Tool
@@ -36,6 +36,8 @@ class Next:
 def decide(talk: Sequence[Exchange], tools: Sequence[Tool]) -> Next:
     """Give the next step for the last exchange of the talk."""
     current, before = talk[-1], talk[:-1]
+    if (noted := remember.answer(current.said)) is not None and not current.steps:
+        return Next(noted)
     if not tools or current.said.lstrip().startswith("/do"):
         return _told(current, talk, tools)
     intents = _intents(current.said, before, tools)
