@@ -1,37 +1,47 @@
-"""Which model answers: the configured endpoint, or the offline assistant when there is none."""
+"""From the settings to the models: each configured one, or the offline assistant when there is none."""
 
-from core.errors import Misconfigured
-from core.settings import Settings
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from core.model_entries import entries_of
+from core.settings import ModelEntry, Settings
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.port import ChatModel
 from workers.llm.router import Router
 from workers.llm.timing import Timeouts
+from workers.llm.traits import traits_of
+
+if TYPE_CHECKING:
+    from workers.llm.remote import RemoteModel
+
+_FILES = {"openai-compatible": "openai", "ollama": "openai", "openrouter": "openai"}
 
 
 def build_router(settings: Settings) -> Router:
-    """Give all models that the settings name."""
-    return Router((build_model(settings),))
-
-
-def build_model(settings: Settings) -> ChatModel:
-    """Give the model that the settings name; Misconfigured when they name only half of one."""
-    key = settings.model_api_key.get_secret_value() if settings.model_api_key else None
+    """Give all models that the settings name. Raises Misconfigured."""
+    entries = entries_of(settings)
+    if not entries:
+        return Router((OfflineAssistant(),))
     timeouts = Timeouts(
         first_token=settings.model_first_token_seconds,
         idle=settings.model_idle_seconds,
         total=settings.model_timeout_seconds,
     )
-    return choose(settings.model_base_url, settings.model_name, key, timeouts)
+    models: tuple[ChatModel, ...] = tuple(open_model(entry, timeouts) for entry in entries)
+    return Router(models, {entry.name: traits_of(entry) for entry in entries})
 
 
-def choose(base_url: str | None, name: str | None, api_key: str | None, timeouts: Timeouts) -> ChatModel:
-    """Give the model at `base_url` called `name`; the offline assistant when neither is given."""
-    if not base_url and not name:
-        return OfflineAssistant()
-    if not base_url or not name:
-        missing = "ASSENT_MODEL_NAME" if base_url else "ASSENT_MODEL_BASE_URL"
-        raise Misconfigured(f"A model needs both an address and a name: {missing} is not set.")
-    # The client library takes seconds to import: nobody without a model waits for it.
-    from workers.llm.openai_compatible import OpenAICompatible
+def open_model(entry: ModelEntry, timeouts: Timeouts | None = None) -> "RemoteModel":
+    """Give the model of an entry; its answers are bounded when the entry says how. Raises Misconfigured."""
+    # The client libraries take seconds to import: nobody waits for those of a provider that is not used.
+    from workers.llm.remote import RemoteModel
 
-    return OpenAICompatible(base_url, name, api_key, timeouts)
+    timeouts = timeouts or Timeouts()
+    provider = import_module(f"workers.llm.providers.{_FILES.get(entry.provider, entry.provider)}")
+    most = entry.max_output_tokens if _is_bounded(entry) else None
+    return RemoteModel(entry.name, provider.connect(entry, timeouts), timeouts, most)
+
+
+def _is_bounded(entry: ModelEntry) -> bool:
+    """Whether a limit goes with each request: some endpoints know none, so the OpenAI format has to be told of one."""
+    return entry.provider != "openai-compatible" or "max_output_tokens" in entry.model_fields_set

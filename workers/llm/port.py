@@ -65,6 +65,9 @@ class ToolAnswered:
 ChatEntry = UserSaid | AssistantSaid | ToolAnswered
 
 
+Origin = Literal["own", "other", "assistant", "fact", "document"]
+
+
 @dataclass(frozen=True)
 class Recalled:
     """Something from memory. `origin`: own (the asker said it), other, assistant, fact or document; `id` is its id.
@@ -73,7 +76,7 @@ class Recalled:
     """
 
     id: str
-    origin: Literal["own", "other", "assistant", "fact", "document"]
+    origin: Origin
     text: str
     at: datetime
     here: bool = False
@@ -83,13 +86,14 @@ class Recalled:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """One model call. `first_reply`: no assistant reply in this conversation yet."""
+    """One model call. `first_reply`: no assistant reply in this conversation yet; `max_tokens`: of the answer."""
 
     system: str
     entries: tuple[ChatEntry, ...]
     tools: tuple[ToolSpec, ...]
     first_reply: bool
     recalled: tuple[Recalled, ...] = ()
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How long to wait for a model: for its first token, between two tokens, for all of it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
@@ -60,6 +60,14 @@ class Patience:
                 raise self.timed_out() from error
             self.heard()
             yield item
+
+    async def within(self, work: Awaitable[Item]) -> Item:
+        """Await something until the first deadline; ModelTimedOut when it takes longer."""
+        try:
+            async with asyncio.timeout_at(self.deadline()):
+                return await work
+        except TimeoutError as error:
+            raise self.timed_out() from error
 
     async def opened(self, opening: AbstractAsyncContextManager[Item]) -> AsyncGenerator[Item]:
         """Enter a context within the first deadline, give its value once, and leave it at the end."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.prices import Amounts, Prices, price_of
+from core.prices import MILLION, Amounts, Prices, price_of
 from core.settings import ModelEntry
 from core.store.usage import Figures
 from workers.llm.port import UsageReported
@@ -74,8 +74,10 @@ class Traits:
         return (3 * self.input_price + self.output_price) / 4
 
 
-def traits_of(entry: ModelEntry, prices: tuple[float, float] | None) -> Traits:
-    """Give the traits of an entry; `prices` of input and output when they are known."""
+def traits_of(entry: ModelEntry) -> Traits:
+    """Give the traits of an entry, with its prices where they are known."""
+    reference, listed_by = entry.model or entry.name, _listed_by(entry)
+    by_hand = Prices(input=entry.input_price, output=entry.output_price)
     return Traits(
         provider=entry.provider,
         tier=entry.tier,
@@ -83,9 +85,20 @@ def traits_of(entry: ModelEntry, prices: tuple[float, float] | None) -> Traits:
         images=entry.images,
         context_tokens=entry.context_tokens,
         max_output_tokens=entry.max_output_tokens,
-        input_price=prices[0] if prices else None,
-        output_price=prices[1] if prices else None,
-        reference=entry.model or entry.name,
-        listed_by=entry.base_url if entry.provider == "openai-compatible" else entry.provider,
-        set_prices=Prices(input=entry.input_price, output=entry.output_price),
+        input_price=_dollars(price_of(listed_by, reference, by_hand, Amounts(input=MILLION, output=0))),
+        output_price=_dollars(price_of(listed_by, reference, by_hand, Amounts(input=0, output=MILLION))),
+        reference=reference,
+        listed_by=listed_by,
+        set_prices=by_hand,
     )
+
+
+def _listed_by(entry: ModelEntry) -> str | None:
+    """Give the provider's name, or its API's address, as the price list has it."""
+    if entry.provider == "openai-compatible":
+        return entry.base_url
+    return "aws" if entry.provider == "bedrock" else entry.provider
+
+
+def _dollars(micros: int | None) -> float | None:
+    return None if micros is None else micros / MILLION

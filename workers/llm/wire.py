@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic_ai.messages import (
@@ -63,15 +63,18 @@ def without_hints(schema: Any) -> Any:
     return schema
 
 
-def history_of(request: port.ModelRequest) -> list[ModelMessage]:
-    """Give the talk as pydantic-ai takes it: what is said to the model in one message until it answers."""
+def history_of(request: port.ModelRequest, call_id: Callable[[str], str] = str) -> list[ModelMessage]:
+    """Give the talk as pydantic-ai takes it: what is said to the model in one message until it answers.
+
+    `call_id` makes ids of calls that the provider takes.
+    """
     history: list[ModelMessage] = []
     for entry in request.entries:
         if isinstance(entry, port.AssistantSaid):
-            if parts := _response_parts(entry):
+            if parts := _response_parts(entry, call_id):
                 history.append(ModelResponse(parts=parts))
         else:
-            _append(history, _request_part(entry), request.system)
+            _append(history, _request_part(entry, call_id), request.system)
     return history
 
 
@@ -82,14 +85,16 @@ def _append(history: list[ModelMessage], part: UserPromptPart | ToolReturnPart, 
         history.append(ModelRequest(parts=[part], instructions=system))
 
 
-def _response_parts(entry: port.AssistantSaid) -> list[ModelResponsePart]:
+def _response_parts(entry: port.AssistantSaid, call_id: Callable[[str], str]) -> list[ModelResponsePart]:
     texts: Sequence[ModelResponsePart] = [TextPart(entry.text)] if entry.text else []
-    return [*texts, *(ToolCallPart(wire_name(one.name), one.arguments, one.call_id) for one in entry.calls)]
+    return [*texts, *(ToolCallPart(wire_name(one.name), one.arguments, call_id(one.call_id)) for one in entry.calls)]
 
 
-def _request_part(entry: port.UserSaid | port.ToolAnswered) -> UserPromptPart | ToolReturnPart:
+def _request_part(
+    entry: port.UserSaid | port.ToolAnswered, call_id: Callable[[str], str]
+) -> UserPromptPart | ToolReturnPart:
     if isinstance(entry, port.UserSaid):
         return UserPromptPart("\n\n".join(one for one in (entry.aside, entry.text) if one))
     content = mark(entry.mark, "result", entry.content) if entry.mark else entry.content
     content = content if entry.status == "done" else f"[{entry.status}] {content}"
-    return ToolReturnPart(wire_name(entry.name), content, entry.call_id)
+    return ToolReturnPart(wire_name(entry.name), content, call_id(entry.call_id))

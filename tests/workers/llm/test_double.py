@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from workers.llm.openai_compatible import OpenAICompatible
+from tests.workers.llm.models import model_at
 from workers.llm.port import ModelRequest, TextDelta, UserSaid
+from workers.llm.remote import RemoteModel
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,7 +24,7 @@ class TestProcess:
         with subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
-                model = OpenAICompatible(process.stdout.readline().strip(), "small-model", None)
+                model = model_at(process.stdout.readline().strip(), "small-model", None)
                 said = [await self.ask(model, text) for text in ("one", "I am Ana", "two", "three")]
                 await model.aclose()
             finally:
@@ -33,6 +34,6 @@ class TestProcess:
         assert said == ["first", "Hi Ana", "then", "then"]
         assert events == ["request", "sent"] * 4
 
-    async def ask(self, model: OpenAICompatible, text: str) -> str:
+    async def ask(self, model: RemoteModel, text: str) -> str:
         request = ModelRequest("", (UserSaid(text),), (), first_reply=True)
         return "".join([item.text async for item in model.stream(request) if isinstance(item, TextDelta)])

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.doubles.model_server import PACKAGE, aimock
+from tests.workers.llm.models import model_at
 from tests.workers.llm.tools import TASKS
 from workers.llm.errors import ModelRateLimited
-from workers.llm.openai_compatible import OpenAICompatible
 from workers.llm.port import AssistantSaid, CallAsked, ModelRequest, TextDelta, ToolAnswered, UsageReported, UserSaid
 from workers.llm.wire import wire_name
 
@@ -22,7 +22,7 @@ def base_url():
 
 @pytest.fixture
 async def model(base_url):
-    model = OpenAICompatible(base_url, "gpt-4o-mini", "sk-test")
+    model = model_at(base_url, "gpt-4o-mini", "sk-test")
     yield model
     await model.aclose()
 

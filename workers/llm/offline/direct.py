@@ -26,6 +26,11 @@ class UnknownSyntax(Invalid):
     code, title = "unknown_syntax", "Cannot read this command"
 
 
+def is_do(text: str) -> bool:
+    """Tell whether the text is a `/do` command, well written or not."""
+    return _COMMAND.match(text) is not None
+
+
 def parse_do(text: str) -> CallAsked | None:
     """Read a `/do` command; None when the text is none. UnknownSyntax says what is wrong with it."""
     found = _COMMAND.match(text)

@@ -7,9 +7,9 @@ import pytest
 
 from core.clock import now
 from tests.doubles.openai_server import Answer, Script, serving
+from tests.workers.llm.models import model_at
 from tests.workers.llm.tools import TOOLS
 from workers.llm import errors
-from workers.llm.openai_compatible import OpenAICompatible
 from workers.llm.port import (
     AssistantSaid,
     CallAsked,
@@ -20,6 +20,7 @@ from workers.llm.port import (
     UsageReported,
     UserSaid,
 )
+from workers.llm.remote import RemoteModel
 from workers.llm.timing import Timeouts
 
 KEY = "sk-very-secret"
@@ -34,7 +35,7 @@ def request(*entries) -> ModelRequest:
 async def ask(answer: Answer, asked: ModelRequest | None = None, timeouts=PATIENT) -> tuple[list[ModelItem], Script]:
     script = Script([answer])
     async with serving(script) as double:
-        model = OpenAICompatible(double.base_url, "small-model", KEY, timeouts)
+        model = model_at(double.base_url, "small-model", KEY, timeouts)
         try:
             async with aclosing(model.stream(asked or request())) as stream:
                 return [item async for item in stream], script
@@ -81,7 +82,7 @@ class TestAnswer:
         monkeypatch.setenv("OPENAI_ORG_ID", "org-of-someone-else")
         script = Script([Answer(text="Hi")])
         async with serving(script) as double:
-            model = OpenAICompatible(double.base_url, "small-model", None)
+            model = model_at(double.base_url, "small-model", None)
             items = [item async for item in model.stream(request())]
             await model.aclose()
 
@@ -127,7 +128,7 @@ class TestFault:
     async def test_a_status_becomes_our_error_after_one_request(self, status, expected, temporary):
         script = Script([Answer(status=status)])
         async with serving(script) as double:
-            model = OpenAICompatible(double.base_url, "small-model", KEY)
+            model = model_at(double.base_url, "small-model", KEY)
             with pytest.raises(expected) as caught:
                 [item async for item in model.stream(request())]
             await model.aclose()
@@ -175,7 +176,7 @@ class TestFault:
             await ask(slow, timeouts=Timeouts(first_token=20, idle=15, total=0.5))
 
     async def test_nobody_at_the_address_is_unavailable(self):
-        model = OpenAICompatible("http://127.0.0.1:9/v1", "small-model", KEY)
+        model = model_at("http://127.0.0.1:9/v1", "small-model", KEY)
         with pytest.raises(errors.ModelUnavailable):
             [item async for item in model.stream(request())]
         with pytest.raises(errors.ModelUnavailable):
@@ -187,7 +188,7 @@ class TestStop:
     async def test_the_provider_is_hung_up_on_when_the_consumer_stops(self):
         script = Script([Answer(text="word " * 2000, delay_seconds=0.02)])
         async with serving(script) as double:
-            model = OpenAICompatible(double.base_url, "small-model", KEY)
+            model = model_at(double.base_url, "small-model", KEY)
             async with aclosing(model.stream(request())) as stream:
                 first = await anext(stream)
             async with asyncio.timeout(20):
@@ -201,12 +202,12 @@ class TestStop:
         script = Script([Answer(text="one two three", fault="stall")])
         heard = asyncio.Event()
 
-        async def listen(model: OpenAICompatible) -> None:
+        async def listen(model: RemoteModel) -> None:
             async for _ in model.stream(request()):
                 heard.set()
 
         async with serving(script) as double:
-            model = OpenAICompatible(double.base_url, "small-model", KEY)
+            model = model_at(double.base_url, "small-model", KEY)
             task = asyncio.create_task(listen(model))
             await heard.wait()
             task.cancel()
@@ -222,7 +223,7 @@ class TestStop:
 class TestPing:
     async def test_a_server_that_answers_is_well(self):
         async with serving(Script([Answer()])) as double:
-            model = OpenAICompatible(double.base_url, "small-model", KEY)
+            model = model_at(double.base_url, "small-model", KEY)
             sentence = await model.ping()
             await model.aclose()
 
@@ -231,7 +232,7 @@ class TestPing:
     @pytest.mark.parametrize(("status", "expected"), [(401, errors.ModelRefusedKey), (500, errors.ModelUnavailable)])
     async def test_a_server_that_refuses_is_not(self, status, expected):
         async with serving(Script([Answer(status=status)])) as double:
-            model = OpenAICompatible(double.base_url, "small-model", KEY)
+            model = model_at(double.base_url, "small-model", KEY)
             with pytest.raises(expected):
                 await model.ping()
             await model.aclose()

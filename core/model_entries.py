@@ -1,0 +1,50 @@
+"""The models that the settings name, in their order: the one of ASSENT_MODEL_NAME first, then those of `[[models]]`."""
+
+from core.errors import Misconfigured
+from core.settings import ModelEntry, Settings
+
+OFFLINE = "offline assistant"
+
+
+def entries_of(settings: Settings) -> tuple[ModelEntry, ...]:
+    """Give every configured model; none means that the offline assistant answers.
+
+    Raises Misconfigured, naming the entry and the field, when one is half written or two have the same name.
+    """
+    first = _first(settings)
+    entries = (*first, *settings.models)
+    names = [entry.name for entry in entries]
+    for entry in entries:
+        if names.count(entry.name) > 1:
+            raise Misconfigured(f"Two models are called {entry.name!r}: each needs a name of its own.")
+        if entry.name == OFFLINE:
+            raise Misconfigured(f"No model may be called {OFFLINE!r}.")
+        fault = _fault(entry)
+        if fault is not None:
+            raise Misconfigured(f"The model {entry.name!r} ([[models]], provider {entry.provider}) {fault}.")
+    return entries
+
+
+def _first(settings: Settings) -> tuple[ModelEntry, ...]:
+    base_url, name = settings.model_base_url, settings.model_name
+    if not base_url and not name:
+        return ()
+    if not base_url or not name:
+        missing = "ASSENT_MODEL_NAME" if base_url else "ASSENT_MODEL_BASE_URL"
+        raise Misconfigured(f"A model needs both an address and a name: {missing} is not set.")
+    return (ModelEntry(name=name, base_url=base_url, api_key=settings.model_api_key),)
+
+
+def _fault(entry: ModelEntry) -> str | None:
+    """Say what an entry lacks."""
+    if entry.base_url is not None and not entry.base_url.startswith(("http://", "https://")):
+        return "needs base_url to start with http:// or https://"
+    if entry.provider == "openai-compatible" and not entry.base_url:
+        return "needs base_url"
+    if entry.provider not in {"openai-compatible", "ollama"} and not entry.api_key:
+        return "needs api_key"
+    if entry.provider == "bedrock" and not entry.region:
+        return "needs region"
+    if entry.provider == "openrouter" and "/" not in (entry.model or entry.name):
+        return "needs model, written as maker/model"
+    return None
