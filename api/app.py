@@ -23,13 +23,16 @@ from api.rest import (
     approvals,
     audit,
     auth,
+    budgets,
     connectors,
     conversations,
     health,
     invitations,
     messages,
+    model_rules,
     tokens,
     turns,
+    usage,
     users,
 )
 from api.rest.context import Context
@@ -46,7 +49,22 @@ from core.temporal import TemporalState
 from workflows.handles import Workflows
 
 PREFIX = "/api/v1"
-NOUNS = (auth, users, invitations, conversations, messages, turns, approvals, connectors, health, audit, tokens)
+NOUNS = (
+    auth,
+    users,
+    invitations,
+    conversations,
+    messages,
+    turns,
+    approvals,
+    connectors,
+    health,
+    audit,
+    tokens,
+    usage,
+    budgets,
+    model_rules,
+)
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem document (RFC 9457).",
