@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
@@ -22,6 +22,8 @@ from workers.llm.aside import Aside
 from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
+from workers.memory.port import Embedder, Index
+from workers.memory.recall import Recaller
 from workers.reading.read import Reader
 from workers.records.archive import Archive
 from workers.records.reaper import Reaper
@@ -30,9 +32,10 @@ from workers.records.steps import Steps
 from workers.reflecting.after import Afterwards
 from workers.reflecting.learn import Learner
 from workers.reflecting.summarise import Summariser
-from workers.thinking.brief import Briefer
+from workers.thinking.brief import Briefer, Budget
 from workers.thinking.calls import ModelCalls
 from workers.thinking.fallback import Fallback
+from workers.thinking.intent import IntentReader
 from workers.thinking.neutral import host_of
 from workers.thinking.plan import Planner
 from workers.thinking.think import Thinker
@@ -47,6 +50,20 @@ QUEUES = frozenset({policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_
 DRAIN = timedelta(seconds=4)
 SQL_WIDTH = 4
 """How many SQL blocks of workers run at once: more gain nothing, and keep people's messages waiting."""
+
+
+class Remembers(Protocol):
+    """What build_parts takes of memory: vectors, and the index."""
+
+    @property
+    def embedder(self) -> Embedder:
+        """Turns texts into vectors."""
+        ...
+
+    @property
+    def index(self) -> Index:
+        """What is searched."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -74,8 +91,9 @@ def build_parts(
     registry: Registry,
     router: Router,
     prefix: str = "",
+    memory: Remembers | None = None,
 ) -> Parts:
-    """Wire the activities and the upkeep."""
+    """Wire the activities and the upkeep. Without `memory`, nothing is recalled, and nobody says so."""
     audit = AuditTrail(ring)
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     calls = ModelCalls(router, OfflineAssistant())
@@ -86,7 +104,7 @@ def build_parts(
             database,
             rooms,
             registry,
-            Briefer(registry, settings.rounds),
+            _briefer(settings, database, registry, memory),
             calls,
             Fallback(database, rooms, router, calls),
             planner,
@@ -103,6 +121,16 @@ def build_parts(
         summariser=Summariser(database, rooms, aside, settings.context_tokens),
         reader=Reader(database, rooms, settings.uploads_dir),
     )
+
+
+def _briefer(settings: Settings, database: Database, registry: Registry, memory: Remembers | None) -> Briefer:
+    budget = Budget(settings.context_tokens, settings.recall_tokens)
+    if memory is None:
+        return Briefer(registry, settings.rounds, budget)
+    recaller = Recaller(
+        database, memory.embedder, memory.index, seconds=settings.recall_seconds, tokens=settings.recall_tokens
+    )
+    return Briefer(registry, settings.rounds, budget, recaller, IntentReader(memory.embedder))
 
 
 def _known_hosts(settings: Settings) -> frozenset[str]:

@@ -1,9 +1,9 @@
 """Messages in SQL: what people and the assistant said, in the order of their conversation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -11,11 +11,11 @@ from core.errors import NotFound
 from core.events import MessageCreated
 from core.ids import derived_id
 from core.permissions import Principal
-from core.store import streams
+from core.store import paths, streams
 from core.store.viewing import message_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
-from core.tables.talk import Conversation, Message
+from core.tables.talk import Branch, Conversation, Message
 from core.tables.work import Turn
 from core.views import MessageView
 
@@ -23,11 +23,20 @@ TITLE_LENGTH = 50
 
 
 async def page(
-    session: AsyncSession, who: Principal, conversation_id: str, *, before: int | None, limit: int
+    session: AsyncSession,
+    who: Principal,
+    conversation_id: str,
+    *,
+    before: int | None,
+    limit: int,
+    branch_id: str | None | Literal["active"] = "active",
 ) -> tuple[list[MessageView], int | None, int]:
-    """Give the newest messages before a position, oldest first; the next cursor; the true total. Raises NotFound."""
+    """Give the newest messages before a position, oldest first; the next cursor; the true total. Raises NotFound.
+
+    They are those of one version: the one that is shown, or another (`branch_id` None: the first).
+    """
     await check_visible(session, who, conversation_id)
-    of_it = Message.conversation_id == conversation_id
+    of_it = and_(Message.conversation_id == conversation_id, await _in_version(session, conversation_id, branch_id))
     statement = select(Message).where(of_it).order_by(Message.position.desc()).limit(limit + 1)
     if before is not None:
         statement = statement.where(Message.position < before)
@@ -36,6 +45,20 @@ async def page(
     shown = rows[:limit]
     following = shown[-1].position if len(rows) > limit else None
     return [message_view(row) for row in reversed(shown)], following, total
+
+
+async def _in_version(
+    session: AsyncSession, conversation_id: str, branch_id: str | None | Literal["active"]
+) -> ColumnElement[bool]:
+    """Whether a message was said on the path of a version, or is answered on it."""
+    of_it = select(Conversation.active_branch_id, exists().where(Branch.conversation_id == conversation_id))
+    active, is_branched = (await session.execute(of_it.where(Conversation.id == conversation_id))).one()
+    if not is_branched:
+        return true()
+    segments = await paths.segments_of(session, conversation_id, active if branch_id == "active" else branch_id)
+    on_it = and_(Turn.conversation_id == conversation_id, paths.on_path(segments))
+    answered = Message.id.in_(select(Turn.message_id).where(on_it))
+    return or_(answered, and_(Message.role != "user", Message.turn_id.in_(select(Turn.id).where(on_it))))
 
 
 async def check_visible(session: AsyncSession, who: Principal, conversation_id: str) -> None:
@@ -94,6 +117,7 @@ async def add_reply(
     model: str | None,
     usage: dict[str, Any] | None,
     suggestions: Sequence[str] | None = None,
+    profile: dict[str, Any] | None = None,
 ) -> MessageView:
     """Write the assistant's message of a turn, with its event under the reserved `seq`."""
     at = now()
@@ -113,6 +137,7 @@ async def add_reply(
         model=model,
         usage=usage,
         suggestions=None if suggestions is None else list(suggestions),
+        profile=profile,
         response_time_ms=round((at - turn.created_at).total_seconds() * 1000),
         created_at=at,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +16,7 @@ from core.tables.talk import Conversation, Message, Participant
 from core.tables.work import Turn
 from core.views import CitationView, RecalledView, RecallTextsView
 
+Kind = Literal["message", "fact", "document"]
 Key = tuple[str, str]
 """The kind and the id of something remembered."""
 _EXCERPT = 500
@@ -38,7 +40,7 @@ class Whose:
 class Recollection:
     """Something remembered, with its text of now. `role`: user or assistant, of messages."""
 
-    kind: str
+    kind: Kind
     id: str
     text: str
     at: datetime

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,8 +24,9 @@ SEPARATOR = "\n\n"
 class Answer(Value):
     """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far.
 
-    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if it has one. `reflect`:
+    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if any. `reflect`:
     there is something to do after the reply; what may be said next is known (`suggestions`), or left to that.
+    `profile` is who the asker was to the model; it is kept with the reply.
     """
 
     turn_id: str
@@ -39,6 +41,7 @@ class Answer(Value):
     usage_id: str | None
     intent: str | None = None
     confidence: float | None = None
+    profile: dict[str, Any] | None = None
     reflect: bool = False
     suggestions: tuple[str, ...] | None = None
     started_at: datetime
@@ -57,7 +60,14 @@ async def finish(work: Work, answer: Answer) -> None:
     figures = answer.figures
     totals = await usage.of_turn(work.session, turn.id) if answer.number else usage.of_call(figures)
     message = await messages.add_reply(
-        work, turn, first, answer.said, model=figures.model, usage=totals, suggestions=answer.suggestions
+        work,
+        turn,
+        first,
+        answer.said,
+        model=figures.model,
+        usage=totals,
+        suggestions=answer.suggestions,
+        profile=answer.profile,
     )
     streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
     conversation.updated_at = conversation.last_activity_at = now()

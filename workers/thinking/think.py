@@ -20,7 +20,7 @@ from core.tables.work import Round
 from core.values import TurnState
 from workers.failures import as_failure
 from workers.heartbeat import beating
-from workers.llm.errors import ModelError
+from workers.llm.errors import ContextTooLong, ModelError
 from workers.llm.offline.direct import coerce, parse_do
 from workers.llm.port import CallAsked
 from workers.reflecting.after import Afterwards
@@ -31,6 +31,8 @@ from workers.thinking.fallback import Fallback
 from workers.thinking.neutral import Neutralizer, hosts_in
 from workers.thinking.plan import Planner
 from workers.thinking.speech import Speech
+
+TRIMS = 2
 
 
 class Thinker:
@@ -74,7 +76,7 @@ class Thinker:
 
     async def _think(self, step: ThinkInput) -> Thought:
         async with self._database.reading() as session:
-            talk = await context.load(session, step.turn_id)
+            talk = await context.load(session, step.turn_id, self._briefer.tokens)
         asked = any(row.number == step.round for row in talk.current.rounds)
         if asked or talk.current.turn.state != TurnState.RUNNING:
             return await self._stored(step, talk)
@@ -91,7 +93,7 @@ class Thinker:
             before=before,
             neutral=Neutralizer(self._hosts | hosts_in(record.message.text for record in talk.turns)),
         )
-        attempt, gathered = await self._ask(talk, attempt, speech)
+        attempt, gathered = await self._ask(step, talk, attempt, speech)
         try:
             return await self._commit(step, talk, attempt, speech, gathered)
         except LeaseLost:
@@ -111,15 +113,18 @@ class Thinker:
             calls = await rounds.planned(session, step.turn_id, step.round, self._registry.timeouts())
         return Thought(ended=False, calls=tuple(calls))
 
-    async def _begin(self, step: ThinkInput, talk: Talk, number: int) -> Attempt:
-        """Brief and choose; tell what was recalled and reserve what it may cost, in one commit where there is need."""
+    async def _begin(self, step: ThinkInput, talk: Talk, number: int, tokens: int | None = None) -> Attempt:
+        """Brief and choose; tell what was recalled and reserve what it may cost, in one commit where there is need.
+
+        `tokens`: the most that the call may take, after a model found it too long.
+        """
         began = now()
-        briefing = await self._briefer.brief(talk, step.round)
+        briefing = await self._briefer.brief(talk, step.round, tokens=tokens)
         direct = parse_do(talk.current.message.text) is not None
         if direct and step.round == 0:
             chosen = self._calls.typed(step, talk, briefing, number)
         else:
-            tried = await self._tried(step)
+            tried = [] if tokens is not None else await self._tried(step)
             chosen = self._calls.choose(step, talk, briefing, number, direct=direct, tried=tried)
         usage_id: str | None = None
         if briefing.recall is not None or chosen.reserve:
@@ -137,9 +142,17 @@ class Thinker:
         async with self._database.reading() as session:
             return await usage.tried(session, step.turn_id, step.round)
 
-    async def _ask(self, talk: Talk, attempt: Attempt, speech: Speech) -> tuple[Attempt, Gathered]:
+    async def _ask(self, step: ThinkInput, talk: Talk, attempt: Attempt, speech: Speech) -> tuple[Attempt, Gathered]:
+        """Ask; what a model finds too long is told again in half the room, twice at most. Raises ModelError."""
         if attempt.chosen.model is None:
             return attempt, Gathered(calls=[self._typed(talk.current.message.text)])
+        for _ in range(TRIMS):
+            try:
+                return await self._fallback.answer(attempt, speech)
+            except ContextTooLong:
+                if not speech.is_silent:
+                    raise
+                attempt = await self._begin(step, talk, attempt.number, attempt.briefing.tokens // 2)
         return await self._fallback.answer(attempt, speech)
 
     def _typed(self, text: str) -> CallAsked:
@@ -170,6 +183,7 @@ class Thinker:
             usage_id=attempt.usage_id,
             intent=attempt.briefing.intent,
             confidence=attempt.briefing.confidence,
+            profile=attempt.briefing.profile,
             reflect=after is not None and after.reflect,
             suggestions=after.suggestions if after else None,
             started_at=attempt.began,
