@@ -26,6 +26,7 @@ from api.rest import (
     budgets,
     connectors,
     conversations,
+    documents,
     health,
     invitations,
     messages,
@@ -61,10 +62,12 @@ NOUNS = (
     health,
     audit,
     tokens,
+    documents,
     usage,
     budgets,
     model_rules,
 )
+STREAMED = frozenset({("POST", f"{PREFIX}/documents")})
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem document (RFC 9457).",
@@ -157,7 +160,7 @@ def _describe_problems(app: FastAPI) -> None:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     """Add the layers; the last one added is the outermost."""
-    app.add_middleware(JsonBodies, max_bytes=settings.body_bytes)
+    app.add_middleware(JsonBodies, max_bytes=settings.body_bytes, streamed=STREAMED)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -12,6 +12,7 @@ _EVENTS = {
     "turn.stop": Scope.CHAT,
     "turn.retry": Scope.CHAT,
     "typing": Scope.CHAT,
+    "read": Scope.CHAT,
     "decision.submit": Scope.DECIDE,
     "conversation.join": Scope.READ,
     "conversation.leave": Scope.READ,

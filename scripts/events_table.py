@@ -64,6 +64,7 @@ ANSWERS = {
     "conversation.resume": "`epoch`, `last_seq`, after what was missed",
     "inbox.resume": "`epoch`, `last_seq`, after what was missed",
     "typing": "nothing",
+    "read": "`conversation_id`, `user_id`, `position`, `at`: how far it is now",
 }
 
 

@@ -25,6 +25,7 @@ class SendMessage(Value):
     conversation_id: Id
     text: SafeStr
     client_message_id: ClientId
+    reply_to_id: Id | None = None
 
 
 class StopTurn(Value):
@@ -84,3 +85,10 @@ class Type(Value):
 
     conversation_id: Id
     typing: Annotated[bool, Field(strict=True)] = True
+
+
+class Read(Value):
+    """`read`: this person has read up to the message at `position`; it only goes forward."""
+
+    conversation_id: Id
+    position: Annotated[int, Field(ge=0, lt=2**31, strict=True)]

@@ -58,7 +58,7 @@ class Gateway:
         self._clients = Clients(settings.sockets_per_user)
         self._feeds = Feeds(database)
         self._typists = Typists(rooms)
-        self._desk = Desk(database, intake, limits, self._feeds, self._typists)
+        self._desk = Desk(database, intake, limits, self._feeds, self._typists, rooms)
         self._is_closing = False
         self._polling: asyncio.Task[None] | None = None
         self._deaf: Callable[[], None] = lambda: None

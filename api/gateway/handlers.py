@@ -18,9 +18,12 @@ from api.limits import Limits
 from api.problems import in_words
 from api.scopes import check_event
 from core.errors import AssentError, Invalid, NotFound
-from core.store import audience, partials
+from core.rooms import Rooms
+from core.store import audience, partials, reads
 from core.store.database import Database
 from core.store.streams import Log
+from core.store.submissions import Wishes
+from core.store.work import change
 from core.values import Value
 
 _log = structlog.get_logger()
@@ -36,6 +39,7 @@ class Desk:
     limits: Limits
     feeds: Feeds
     typists: Typists
+    rooms: Rooms
 
 
 Data = Mapping[str, Any]
@@ -45,7 +49,12 @@ async def send_message(desk: Desk, client: Client, command: commands.SendMessage
     """Keep a message and begin its turn; whoever sent it types no more."""
     await desk.limits.check("message", client.principal.user_id)
     accepted = await desk.intake.submit_message(
-        client.principal, client.door, command.conversation_id, command.text, command.client_message_id
+        client.principal,
+        client.door,
+        command.conversation_id,
+        command.text,
+        command.client_message_id,
+        Wishes(reply_to_id=command.reply_to_id),
     )
     desk.typists.stop(client, command.conversation_id)
     return accepted.model_dump(mode="json")
@@ -132,6 +141,13 @@ async def type_(desk: Desk, client: Client, command: commands.Type) -> Data:
     return {}
 
 
+async def read_up_to(desk: Desk, client: Client, command: commands.Read) -> Data:
+    """Note how far somebody has read, and show the others."""
+    async with change(desk.database, desk.rooms) as work:
+        found = await reads.read(work, client.principal, command.conversation_id, command.position)
+    return found.model_dump(mode="json")
+
+
 Handler = Callable[[Desk, Client, Any], Awaitable[Data]]
 HANDLERS: Mapping[str, tuple[type[Value], Handler]] = {
     "message.send": (commands.SendMessage, send_message),
@@ -143,6 +159,7 @@ HANDLERS: Mapping[str, tuple[type[Value], Handler]] = {
     "conversation.resume": (commands.ResumeConversation, resume_conversation),
     "inbox.resume": (commands.ResumeInbox, resume_inbox),
     "typing": (commands.Type, type_),
+    "read": (commands.Read, read_up_to),
 }
 
 

@@ -9,8 +9,10 @@ from api.intake import Accepted
 from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Limit, Page
 from api.waiting import Outcome, outcome
-from core.ids import ClientId
-from core.store import messages
+from core.ids import ClientId, Id
+from core.store import forgetting, messages, threads
+from core.store.submissions import Wishes
+from core.store.work import change
 from core.text import SafeStr
 from core.values import TurnState, Value
 from core.views import MessageView, ProblemView
@@ -26,6 +28,7 @@ class NewMessage(Value):
 
     text: SafeStr = Field(examples=["Add a task: Buy milk"])
     client_message_id: ClientId = Field(examples=["4f7c2a0e-1"])
+    reply_to_id: Id | None = Field(None, description="The message that this replies to: it goes into its thread.")
 
 
 class Said(Value):
@@ -43,11 +46,21 @@ class Said(Value):
 
 @router.get("/conversations/{conversation_id}/messages")
 async def list_messages(
-    here: Here, who: Who, conversation_id: PathId, limit: Limit = 50, cursor: Before = None
+    here: Here,
+    who: Who,
+    conversation_id: PathId,
+    limit: Limit = 50,
+    cursor: Before = None,
+    thread: Annotated[Id | None, Query(description="Only this thread: the id of the message it hangs on.")] = None,
 ) -> Page[MessageView]:
     """List the newest messages, oldest first; `next` leads to those before."""
     async with here.database.reading() as session:
-        items, following, total = await messages.page(session, who, conversation_id, before=cursor, limit=limit)
+        if thread is None:
+            items, following, total = await messages.page(session, who, conversation_id, before=cursor, limit=limit)
+        else:
+            items, following, total = await threads.messages_of(
+                session, who, conversation_id, thread, before=cursor, limit=limit
+            )
     return Page(items=items, next=None if following is None else str(following), total=total)
 
 
@@ -56,6 +69,13 @@ async def get_message(here: Here, who: Who, message_id: PathId) -> MessageView:
     """Show one message, whole."""
     async with here.database.reading() as session:
         return await messages.one(session, who, message_id)
+
+
+@router.post("/messages/{message_id}/forget")
+async def forget(here: Here, who: Who, message_id: PathId) -> MessageView:
+    """Never recall it again, nor what was answered to it; it stays where it was said."""
+    async with change(here.database, here.rooms) as work:
+        return await forgetting.forget_message(work, who, message_id)
 
 
 @router.post(
@@ -74,7 +94,8 @@ async def say(
 ) -> Said:
     """Say something. The answer comes as events; with `?wait=SECONDS` 200 says that the turn has ended or waits."""
     await here.limits.check("message", who.user_id)
-    accepted = await here.intake.submit_message(who, door, conversation_id, body.text, body.client_message_id)
+    wishes = Wishes(reply_to_id=body.reply_to_id)
+    accepted = await here.intake.submit_message(who, door, conversation_id, body.text, body.client_message_id, wishes)
     if not wait:
         return _said(accepted)
     found = await outcome(here.database, here.rooms, who, accepted.turn_id, wait)

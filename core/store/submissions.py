@@ -8,10 +8,9 @@ from sqlalchemy import select
 from core.clock import now
 from core.errors import Busy, Conflict, NotAllowed, NotFound
 from core.events import ConversationUpdated, DurableEvent, MessageCreated, TurnQueued, TurnStarted
-from core.ids import derived_id, new_id
-from core.modes import UnknownMode
+from core.ids import Id, derived_id, new_id
 from core.permissions import Door, Principal
-from core.store import lease, messages, modes, outbox, paths, stops, streams
+from core.store import lease, messages, modes, outbox, paths, stops, streams, threads
 from core.store.viewing import conversation_view, message_view, turn_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -29,12 +28,13 @@ ModeName = Annotated[SafeStr, StringConstraints(min_length=1, max_length=64)]
 class Wishes(Value):
     """How somebody wants a message answered. `mode` None: as the conversation has it; `model` None: the router's.
 
-    `message_type` is a hint of what the message is about, for the model.
+    `message_type` is a hint of what the message is about, for the model; `reply_to_id` puts it into a thread.
     """
 
     mode: ModeName | None = None
     model: ModelName | None = None
     message_type: MessageType = Field("text")
+    reply_to_id: Id | None = None
 
 
 NOTHING_SPECIAL = Wishes()
@@ -58,6 +58,7 @@ async def add_message(
     if earlier is not None:
         check_same(earlier, text)
         return await work.session.get_one(Turn, earlier.turn_id), True
+    thread_id = await threads.root_of(work.session, conversation, wishes.reply_to_id)
     message = Message(
         id=new_id("msg"),
         conversation_id=conversation.id,
@@ -71,9 +72,12 @@ async def add_message(
         message_type=wishes.message_type,
         channel=door,
         client_message_id=client_message_id,
+        reply_to_id=wishes.reply_to_id,
+        thread_id=thread_id,
         created_at=now(),
     )
     turn = await new_turn(work, conversation, who, door, message.id, wishes, turn_id=message.turn_id)
+    turn.thread_id = thread_id
     await make_room(work, who, conversation)
     titled = _give_title(conversation, text)
     await enter(work, conversation, turn, message, updated=titled)
@@ -98,12 +102,18 @@ async def add_retry(work: Work, who: Principal, door: Door, turn_id: str, client
         detail = "The turn is still running: stop it first."
         raise Conflict(detail)
     await _check_shown(work, conversation, found)
-    wishes = Wishes(model=found.asked_model)
+    wishes = await _as_before(work, found)
     turn = await new_turn(work, conversation, who, door, found.message_id, wishes, turn_id=new_turn_id)
     turn.retry_of, turn.thread_id = found.id, found.thread_id
     await make_room(work, who, conversation)
     await enter(work, conversation, turn, None)
     return turn, False
+
+
+async def _as_before(work: Work, turn: Turn) -> Wishes:
+    """Ask as for this turn; when its mode was removed, as the conversation has it now."""
+    mode = await modes.perhaps(work.session, turn.workspace_id, turn.mode)
+    return Wishes(mode=mode.name if mode else None, model=turn.asked_model)
 
 
 async def _check_shown(work: Work, conversation: Conversation, turn: Turn) -> None:
@@ -163,11 +173,9 @@ async def new_turn(
         door=door,
         created_at=now(),
     )
-    try:
-        turn.max_rounds = (await modes.find(work.session, conversation.workspace_id, turn.mode)).rounds
-    except UnknownMode:
-        if wishes.mode is not None:
-            raise
+    look_up = modes.perhaps if wishes.mode is None else modes.find
+    mode = await look_up(work.session, conversation.workspace_id, turn.mode)
+    turn.max_rounds = mode.rounds if mode is not None else None
     return turn
 
 

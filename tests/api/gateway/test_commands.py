@@ -59,6 +59,7 @@ GOOD: dict[str, dict] = {
     "conversation.resume": {"conversation_id": "cnv", "epoch": "e", "after_seq": 0},
     "inbox.resume": {"epoch": "e", "after_seq": 0},
     "typing": {"conversation_id": "cnv", "typing": True},
+    "read": {"conversation_id": "cnv", "position": 0},
 }
 BAD_VALUES: list[Any] = [
     None,
@@ -124,7 +125,7 @@ class TestBadInput:
         assert await rows(stage) == before
 
     @pytest.mark.parametrize(
-        "name", ["", "*", "message", "message.edit", "read", "__class__", "constructor", "a" * 1000]
+        "name", ["", "*", "message", "message.edit", "reads", "__class__", "constructor", "a" * 1000]
     )
     async def test_an_unknown_event_is_told_so(self, stage: Stage, ana, name) -> None:
         listener = await stage.listener(ana)

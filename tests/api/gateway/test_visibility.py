@@ -27,6 +27,7 @@ TRIES: dict[str, dict] = {
     "conversation.join": {"conversation_id": "conversation"},
     "conversation.resume": {"conversation_id": "conversation", "epoch": "epoch", "after_seq": 0},
     "typing": {"conversation_id": "conversation"},
+    "read": {"conversation_id": "conversation", "position": 1},
 }
 OWN = {"conversation.leave", "inbox.resume"}  # take no id of another's, or tell nothing about it
 

@@ -55,12 +55,28 @@ EXPECTED: dict[str, Line] = {
     "GET /conversations/{conversation_id}/turns": Line(),
     "GET /conversations/{conversation_id}/calls": Line(),
     "GET /messages/{message_id}": Line(),
+    "POST /messages/{message_id}/forget": Line(),
+    "GET /facts": LIST,
+    "POST /facts": Line(bo=201, eve=201, body={"text": "I like tea."}),
+    "GET /facts/{fact_id}": Line(),
+    "PATCH /facts/{fact_id}": Line(body={"text": "Changed."}),
+    "DELETE /facts/{fact_id}": Line(),
+    "GET /conversations/{conversation_id}/summaries": Line(),
+    "GET /conversations/{conversation_id}/threads": Line(),
+    "POST /conversations/{conversation_id}/read": Line(body={"position": 1}),
+    "GET /conversations/{conversation_id}/reads": Line(),
+    "GET /unread": LIST,
     "GET /turns/{turn_id}": Line(),
     "GET /turns/{turn_id}/calls": Line(),
     "GET /turns/{turn_id}/partial": Line(),
     "GET /turns/{turn_id}/history": Line(),
     "POST /turns/{turn_id}/stop": Line(),
     "POST /turns/{turn_id}/retry": Line(body={"client_message_id": "again"}),
+    "GET /documents": LIST,
+    "POST /documents": Line(bo=422, eve=422, body={}),
+    "GET /documents/{document_id}": Line(),
+    "GET /documents/{document_id}/content": Line(),
+    "DELETE /documents/{document_id}": Line(),
     "GET /approvals": LIST,
     "GET /approvals/{approval_id}": Line(),
     "POST /approvals/{approval_id}/decision": Line(body=DECISION),
@@ -106,6 +122,9 @@ async def anas(house: House, ana: Person) -> Belongings:
     turn_id = said.json()["turn_id"]
     approval = await house.approval(ana, turn_id)
     invited = await ana.ask("POST", "/invitations", json={"email": "zoe@x.test", "role": "member"})
+    document = await ana.ask(
+        "POST", "/documents", files={"file": ("a.txt", b"Hers.")}, data={"conversation_id": conversation_id}
+    )
     turn = (await ana.ask("GET", f"/turns/{turn_id}")).json()
     return Belongings(
         {
@@ -113,7 +132,9 @@ async def anas(house: House, ana: Person) -> Belongings:
             "conversation_id": conversation_id,
             "turn_id": turn_id,
             "message_id": turn["message_id"],
+            "fact_id": (await ana.ask("POST", "/facts", json={"text": "I was born in Riga."})).json()["id"],
             "approval_id": approval.id,
+            "document_id": document.json()["id"],
             "invitation_id": invited.json()["invitation"]["id"],
         }
     )
