@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from core.messages import Approvers
 from core.values import Value
 
@@ -455,7 +457,7 @@ class MemoryView(Value):
     model: str | None = None
     dimension: int | None = None
     backend: str | None = None
-    rows: dict[str, int] = {}
+    rows: dict[str, int] = Field(default_factory=dict)
     done: int = 0
     total: int = 0
     waiting: int = 0
