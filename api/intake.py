@@ -4,22 +4,15 @@ What is acknowledged is committed. Temporal is told afterwards; what a crash lea
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Literal
 
 import structlog
 
-from core.clock import now
 from core.errors import (
-    AlreadyDecided,
     AssentError,
-    Conflict,
-    DigestMismatch,
-    Expired,
     Invalid,
-    NotAllowed,
     TooLarge,
     Unavailable,
 )
@@ -28,7 +21,18 @@ from core.ids import Id
 from core.permissions import Door, Principal
 from core.rooms import Rooms
 from core.settings import Settings
-from core.store import approvals, conversations, decisions, lease, outbox, stops, submissions, turns
+from core.store import (
+    approvals,
+    branches,
+    conversations,
+    decisions,
+    lease,
+    outbox,
+    replaced,
+    stops,
+    submissions,
+    turns,
+)
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.decisions import Answer
@@ -37,8 +41,8 @@ from core.store.work import Stopped, Work, change
 from core.tables.consent import Decision
 from core.tables.work import Turn
 from core.text import check_text
-from core.values import ApprovalState, DecisionVerdict, TurnState, Value
-from core.views import ApprovalView, ConversationView, TurnView
+from core.values import DecisionVerdict, TurnState, Value
+from core.views import ApprovalView, ConversationView, DoneView, TurnView
 from workflows.handles import Workflows
 
 _log = structlog.get_logger()
@@ -47,12 +51,16 @@ STARTS_AT_ONCE = 8
 
 
 class Accepted(Value):
-    """A message that is kept: its turn, and whether it had been sent before."""
+    """A message that is kept: its turn, and whether it had been sent before.
+
+    `already_done`: what the turns that it replaces did, and what stays done.
+    """
 
     message_id: Id
     turn_id: Id
     state: TurnState
     duplicate: bool
+    already_done: tuple[DoneView, ...] = ()
 
 
 class Decided(Value):
@@ -87,7 +95,7 @@ class Intake:
         wishes: Wishes = NOTHING_SPECIAL,
     ) -> Accepted:
         """Keep a message and begin, or queue, its turn. Raises Invalid, TooLarge, NotFound, NotAllowed, Busy."""
-        self._check(text)
+        self.check(text)
         async with self._change() as work:
             turn, duplicate = await submissions.add_message(
                 work, who, door, conversation_id, text, client_message_id, wishes
@@ -100,10 +108,39 @@ class Intake:
             turn, duplicate = await submissions.add_retry(work, who, door, turn_id, client_message_id)
         return self._begin(turn, duplicate=duplicate)
 
+    async def edit_message(
+        self, who: Principal, door: Door, message_id: str, text: str, client_message_id: str
+    ) -> Accepted:
+        """Say one's own message otherwise, in a new version of the conversation. Raises as `submit_message` does."""
+        self.check(text)
+        async with self._change() as work:
+            turn, duplicate = await branches.edit(work, who, door, message_id, text, client_message_id)
+            done = await replaced.by(work.session, turn)
+        return self._begin(turn, duplicate=duplicate, already_done=done)
+
+    async def regenerate_turn(
+        self, who: Principal, door: Door, turn_id: str, client_message_id: str, wishes: Wishes = NOTHING_SPECIAL
+    ) -> Accepted:
+        """Answer a turn's message once more, in a new version of the conversation. Raises NotFound, Busy."""
+        async with self._change() as work:
+            turn, duplicate = await branches.regenerate(work, who, door, turn_id, client_message_id, wishes)
+            done = await replaced.by(work.session, turn)
+        return self._begin(turn, duplicate=duplicate, already_done=done)
+
     async def stop_turn(self, who: Principal, turn_id: str) -> TurnView:
         """Stop a turn at once; what it had sent already is not undone. Stopping twice is stopping once."""
         async with self._change() as work:
             return await stops.stop(work, who, turn_id)
+
+    async def stop_conversation(
+        self, who: Principal, conversation_id: str, *, queued: bool = False, waiting: bool = False
+    ) -> list[TurnView]:
+        """Stop what runs in a conversation, and what is `queued` or `waiting` there too. Raises NotFound."""
+        wanted = [TurnState.QUEUED] * queued + [TurnState.WAITING] * waiting + [TurnState.RUNNING]
+        async with self._change() as work:
+            await conversations.one(work.session, who, conversation_id)
+            await lease.lock_conversation(work.session, conversation_id)
+            return await stops.stop_these(work, who, await stops.in_states(work.session, conversation_id, *wanted))
 
     async def delete_conversation(self, who: Principal, conversation_id: str) -> ConversationView:
         """Hide a conversation and stop all that is open in it, at once. Raises NotFound, NotAllowed."""
@@ -131,7 +168,7 @@ class Intake:
         answer = Answer(
             door=door,
             approval_id=approval_id,
-            update_id=_update_id(who, door, approval_id, decision_id),
+            update_id=verdicts.update_id(who, door, approval_id, decision_id),
             verdict=verdict,
             digest=digest,
             comment=self._check_comment(comment),
@@ -143,10 +180,10 @@ class Intake:
         async with self._database.reading() as session:
             view = await approvals.one(session, who, approval_id)
         if decision.state == decisions.REFUSED:
-            raise _refusal(decision.refusal or "conflict", view)
+            raise verdicts.refusal(decision.refusal or "conflict", view)
         if decision.state == decisions.RECEIVED:
             return Decided(state="received", approval=view)
-        return Decided(state="accepted", approval=_as_decided(view, who, decision))
+        return Decided(state="accepted", approval=verdicts.as_decided(view, who, decision))
 
     async def _receive(self, who: Principal, answer: Answer) -> Decision:
         async with change(self._database, self._rooms) as work:
@@ -156,7 +193,7 @@ class Intake:
             earlier = await decisions.sent_before(work.session, answer.update_id)
             if earlier is not None:
                 return earlier
-            refusal = _refused_at_the_door(who, view, answer.digest)
+            refusal = verdicts.refused_at_the_door(who, view, answer.digest)
             return await decisions.receive(work, self._audit, who, answer, refusal)
 
     async def _judge(self, decision: Decision) -> Decision:
@@ -169,11 +206,17 @@ class Intake:
         async with change(self._database, self._rooms) as work:
             return await decisions.conclude(work, self._audit, decision, verdict)
 
-    def _begin(self, turn: Turn, *, duplicate: bool) -> Accepted:
+    def _begin(self, turn: Turn, *, duplicate: bool, already_done: tuple[DoneView, ...] = ()) -> Accepted:
         crash_point("intake.committed")
         if turn.state == TurnState.RUNNING and not duplicate:
             self._tell(self._tell_started(turn))
-        return Accepted(message_id=turn.message_id, turn_id=turn.id, state=TurnState(turn.state), duplicate=duplicate)
+        return Accepted(
+            message_id=turn.message_id,
+            turn_id=turn.id,
+            state=TurnState(turn.state),
+            duplicate=duplicate,
+            already_done=already_done,
+        )
 
     async def _tell_started(self, turn: Turn) -> None:
         async with self._starts:
@@ -200,7 +243,8 @@ class Intake:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    def _check(self, text: str) -> None:
+    def check(self, text: str) -> None:
+        """See that a text can be taken: raises Invalid when it is blank, TooLarge."""
         size = len(_valid(text).encode())
         if size > self._settings.text_bytes:
             detail = f"The text has {size} bytes; at most {self._settings.text_bytes} are taken."
@@ -221,59 +265,6 @@ class Intake:
         """Wait for what is being told; the relay tells the rest."""
         if self._telling:
             await asyncio.wait(self._telling, timeout=5)
-
-
-def _update_id(who: Principal, door: Door, approval_id: str, decision_id: str) -> str:
-    """Hash whose answer it is, so that nobody reads another's verdict by guessing an id."""
-    parts = f"{who.user_id}\x1f{door}\x1f{approval_id}\x1f{decision_id}"
-    return hashlib.sha256(parts.encode()).hexdigest()
-
-
-def _refused_at_the_door(who: Principal, approval: ApprovalView, digest: str) -> str | None:
-    if not approval.approvers.include(who.user_id, who.role, approval.requester_id):
-        return "not_allowed"
-    if approval.state != ApprovalState.PENDING:
-        return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
-    if digest != approval.digest:
-        return "digest_mismatch"
-    return "expired" if now() >= approval.expires_at else None
-
-
-def _refusal(code: str, approval: ApprovalView) -> AssentError:
-    facts = {"state": approval.state, "decided_by": approval.decided_by_name, "approval_id": approval.id}
-    if code == "not_allowed":
-        return NotAllowed("You may not decide this one.", **facts)
-    if code == "expired":
-        return Expired("The time to decide is over; that is a refusal.", **facts)
-    if code == "digest_mismatch":
-        return DigestMismatch("This is not what you were shown: look at it again, then decide.", **facts)
-    if code == decisions.LOST:
-        return Conflict("The request was lost; ask again.", **facts)
-    return AlreadyDecided(_who_decided(approval), **facts)
-
-
-def _as_decided(view: ApprovalView, who: Principal, decision: Decision) -> ApprovalView:
-    """Show what the workflow has accepted, though the row may follow some milliseconds later."""
-    if view.state != ApprovalState.PENDING:
-        return view
-    approved = decision.verdict == DecisionVerdict.APPROVE
-    known = {
-        "state": ApprovalState.APPROVED if approved else ApprovalState.REJECTED,
-        "decided_by": who.user_id,
-        "decided_by_name": who.name,
-        "decided_door": decision.door,
-        "decided_at": decision.settled_at,
-        "comment": decision.comment,
-    }
-    return view.model_copy(update=known)
-
-
-def _who_decided(approval: ApprovalView) -> str:
-    if approval.state == ApprovalState.PENDING:
-        return "Somebody else decided a moment before."
-    if approval.decided_by_name is None:
-        return f"It is closed: {approval.state}."
-    return f"{approval.decided_by_name} decided before: {approval.state}."
 
 
 def _valid(text: str) -> str:
