@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from api.timeline import Entry, excerpt, milliseconds
+from core.prices import dollars
 from core.store.timeline import TurnRecords
 from core.tables.consent import Approval, Decision
+from core.tables.cost import Usage
 from core.tables.records import StoredEvent
 from core.tables.work import Round, ToolCall
 from core.values import ApprovalState, CallState
@@ -24,6 +26,12 @@ _UNTOLD = {
     "wake_turn": "The turn is still to be woken",
     "stop_turn": "The stop is still to be told",
 }
+_FATES = {
+    "settled": "asked",
+    "reserved": "being asked",
+    "released": "failed; not counted",
+    "lapsed": "lost; another attempt took its place",
+}
 _REFUSALS = {
     "not_allowed": "may not decide this",
     "expired": "the time was over",
@@ -39,8 +47,10 @@ def recorded(records: TurnRecords) -> Iterator[Entry]:
     yield from _message(records)
     for event in records.events:
         yield _state(event, records)
+    paid = {row.round: row for row in records.usage if row.state == "settled" and row.purpose == "reply"}
     for row in records.rounds:
-        yield _round(row)
+        yield _round(row, paid.get(row.number))
+    yield from _spent(records)
     for call in records.calls:
         yield from _call(call, records.names)
     for approval in records.approvals:
@@ -93,17 +103,45 @@ def _state(event: StoredEvent, records: TurnRecords) -> Entry:
     )
 
 
-def _round(row: Round) -> Entry:
+def _round(row: Round, paid: Usage | None) -> Entry:
     tokens = [f"{count} tokens {way}" for count, way in ((row.input_tokens, "in"), (row.output_tokens, "out")) if count]
+    cost = [] if paid is None else [_cost(paid)]
     return Entry(
         at=row.started_at,
         lane="model",
         kind="round.answered",
         title=f"Round {row.number + 1}: {row.model} answered",
-        detail=", ".join(tokens) or None,
+        detail=", ".join([*tokens, *cost]) or None,
         attempt=row.attempt,
         duration_ms=_length(row.started_at, row.ended_at),
     )
+
+
+def _spent(records: TurnRecords) -> Iterator[Entry]:
+    """Tell the calls that no round tells: beside the reply, failed, lost, or stopped while the model spoke."""
+    answered = {row.number for row in records.rounds}
+    for row in records.usage:
+        settled = row.state == "settled"
+        if settled and row.purpose == "reply" and row.round in answered:
+            continue
+        title = f"{row.model}: {_FATES.get(row.state, row.state)}" + (
+            "" if row.purpose == "reply" else f" ({row.purpose})"
+        )
+        yield Entry(
+            at=row.created_at,
+            lane="model",
+            kind=f"model.{row.state}",
+            title=title,
+            detail=_cost(row) if settled else None,
+            attempt=row.attempt,
+            duration_ms=_length(row.created_at, row.settled_at),
+        )
+
+
+def _cost(row: Usage) -> str:
+    if row.cost_micros is None:
+        return "price unknown"
+    return f"{'about ' if row.estimated else ''}{dollars(row.cost_micros)} US dollars"
 
 
 def _call(call: ToolCall, names: dict[str, str]) -> Iterator[Entry]:

@@ -13,6 +13,7 @@ from core.permissions import Principal
 from core.store import audit, turns
 from core.store.messages import reply_id
 from core.tables.consent import Approval, Decision
+from core.tables.cost import Usage
 from core.tables.people import User
 from core.tables.records import AuditRow, StoredEvent, WorkflowHistory
 from core.tables.talk import Message
@@ -38,6 +39,7 @@ class TurnRecords:
     audit: Sequence[AuditRow]
     untold: Sequence[Outbox]
     histories: dict[str, WorkflowHistory]
+    usage: Sequence[Usage]
     names: dict[str, str]
 
 
@@ -64,6 +66,7 @@ async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> TurnRe
         audit=audited,
         untold=await _rows(session, Outbox, Outbox.ref.startswith(turn_id, autoescape=True), Outbox.created_at),
         histories={row.workflow_id: row for row in kept},
+        usage=await _rows(session, Usage, Usage.turn_id == turn_id, Usage.id),
         names=await _names(session, people | {row.decided_by for row in approvals}),
     )
 

@@ -1,6 +1,6 @@
 """Usage in SQL: a model call is reserved before it is sent, settled with the provider's figures, or released."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -154,10 +154,10 @@ async def lapse_lost(session: AsyncSession) -> int:
     return len((await session.execute(statement)).all())
 
 
-async def any_lost(session: AsyncSession, older_than: datetime | None = None) -> bool:
-    """Tell, without writing, whether there is any reservation older than a moment that may be lost."""
-    statement = select(Usage.id).where(Usage.state == RESERVED, Usage.created_at < (older_than or now() - _GRACE))
-    return (await session.execute(statement.limit(1))).first() is not None
+async def any_reserved(session: AsyncSession) -> bool:
+    """Tell, without writing, whether any reservation is old enough to be a lost one."""
+    statement = select(Usage.id).where(Usage.state == RESERVED, Usage.created_at < now() - _GRACE).limit(1)
+    return (await session.execute(statement)).first() is not None
 
 
 def of_call(figures: Figures) -> dict[str, int | None]:

@@ -88,7 +88,9 @@ class Doubles:
         answer = Answer(
             turn_id=step.turn_id, number=step.round, attempt=turn.attempt, lease_epoch=step.lease_epoch, text="Done.",
             said="Done.", was_kept=True, usage_id=None, started_at=now(),
-            charge=Charge(workspace_id=turn.workspace_id, user_id=turn.user_id, turn_id=turn.id, model="double"),
+            charge=Charge(
+                workspace_id=turn.workspace_id, user_id=turn.user_id, turn_id=turn.id, round=step.round, model="double"
+            ),
             figures=Figures(model="double", input_tokens=7, output_tokens=2),
         )  # fmt: skip
         if step.round:

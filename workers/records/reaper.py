@@ -8,7 +8,7 @@ import structlog
 from core.errors import AssentError
 from core.messages import TurnEnding
 from core.rooms import Rooms
-from core.store import turns, upkeep
+from core.store import turns, upkeep, usage
 from core.store.database import Database
 from core.store.work import change
 from workflows.handles import Workflows, turn_workflow_id
@@ -32,12 +32,22 @@ class Reaper:
         """End the turns whose workflow Temporal calls closed or does not know; returns how many. Raises Unavailable."""
         async with self._database.reading() as session:
             suspects = await upkeep.unended(session, self._grace)
+            reserved = await usage.any_reserved(session)
         ended = 0
         for turn in suspects:
             if await self._workflows.is_closed(turn_workflow_id(turn.id)):
                 await self._end(turn.id)
                 ended += 1
+        if reserved:
+            await self._give_back()
         return ended
+
+    async def _give_back(self) -> None:
+        """Give back what lost model calls had reserved."""
+        async with self._database.writing() as session:
+            count = await usage.lapse_lost(session)
+        if count:
+            _log.warning("reservations of lost model calls were given back", count=count)
 
     async def _end(self, turn_id: str) -> None:
         _log.warning("a turn was lost", turn_id=turn_id)
