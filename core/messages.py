@@ -174,3 +174,43 @@ class LookupAnswer(Value):
 
     found: tuple[Found, ...] = ()
     reason: str | None = None
+
+
+class MemoryWork(Value):
+    """What memory's writer still has to do: learn what changed, tend its files, build the index anew."""
+
+    learn: bool = False
+    tend: bool = False
+    rebuild: bool = False
+    batches: int = 0
+
+
+class MemoryDone(Value):
+    """What a step of memory's writer came to.
+
+    `ready` False: the embedder is not, and nothing was done. `broken`: the index has to be built first. `left`: there
+    is more to learn. `erased`: removed text is still in the files. `batches`: how often files were written.
+    """
+
+    ready: bool = True
+    broken: bool = False
+    left: bool = False
+    erased: bool = False
+    batches: int = 0
+
+
+class ShelfCheck(Value):
+    """One table of memory's index beside SQL: rows there and here, how many were compared one by one."""
+
+    shelf: str
+    in_sql: int
+    in_index: int
+    compared: int
+
+
+class MemoryVerdict(Value):
+    """Whether memory's index says what SQL says; `differences` are sentences with ids, at most 50 of them."""
+
+    clean: bool
+    shelves: tuple[ShelfCheck, ...] = ()
+    differences: tuple[str, ...] = ()

@@ -50,6 +50,14 @@ READ_RETRY = RetryPolicy(
 LOOKUP_TIMEOUT = timedelta(seconds=2)
 LOOKUP_RETRY = RetryPolicy(maximum_attempts=1)
 
+MEMORY_HEARTBEAT = timedelta(seconds=10)
+MEMORY_STEP_TIMEOUT = timedelta(minutes=4)
+MEMORY_BUILD_TIMEOUT = timedelta(hours=24)
+"""Of a whole rebuild; a worker that is lost over it is seen by its heartbeat."""
+MEMORY_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), maximum_attempts=5
+)
+
 TURNS_QUEUE = "turns"
 STEPS_QUEUE = "steps"
 MODELS_QUEUE = "models"
