@@ -14,16 +14,17 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class JsonBodies:
-    """Reads the body, checks it, and hands it on."""
+    """Reads the body, checks it, and hands it on; but for `streamed`, whose endpoints read and bound it themselves."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        """Take what it stands before, and the largest body."""
+    def __init__(self, app: ASGIApp, max_bytes: int, streamed: frozenset[tuple[str, str]] = frozenset()) -> None:
+        """Take what it stands before, the largest body, and the (method, path) that stream."""
         self._app = app
+        self._streamed = streamed
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (scope["method"], scope["path"]) in self._streamed:
             await self._app(scope, receive, send)
             return
         try:

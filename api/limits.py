@@ -33,6 +33,9 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
         "known": Rate.a_minute(20),  # wrong passwords for an account, from where it signed in before
         "address": Rate.a_minute(30),  # wrong passwords, codes and tokens from an address
         "invitation": Rate.a_minute(30),
+        "document": Rate.a_minute(60),
+        "search": Rate.a_minute(60),
+        "export": Rate.a_minute(30),
         "token": Rate.a_minute(10),
     }
 

@@ -1,21 +1,21 @@
-"""Takes the text out of a file: one function for each type. Runs in the child process only."""
+"""Takes the text out of a file: one function for each type, which alone loads its parser.
+
+Runs in the child process only.
+"""
 
 import codecs
 import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import docx
-from bs4 import BeautifulSoup, NavigableString
-from bs4.element import Tag
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from typing import TYPE_CHECKING, Any
 
 from core.media import DOCX, HTML, MARKDOWN, PDF, PLAIN
 from workers.reading.bounds import Bounds, Unreadable
 from workers.reading.pieces import Block
+
+if TYPE_CHECKING:
+    from bs4.element import Tag
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -95,6 +95,9 @@ def _markdown(reading: Reading) -> Iterator[Block]:
 
 
 def _html(reading: Reading) -> Iterator[Block]:
+    from bs4 import BeautifulSoup, NavigableString
+    from bs4.element import Tag
+
     soup = BeautifulSoup(reading.path.read_bytes(), "html.parser")
     if soup.contains_replacement_characters:
         reading.notes.append(_REPLACED)
@@ -115,7 +118,7 @@ def _html(reading: Reading) -> Iterator[Block]:
     yield _html_block(block, texts)
 
 
-def _html_block(block: Tag | None, texts: list[str]) -> Block:
+def _html_block(block: "Tag | None", texts: list[str]) -> Block:
     name = "" if block is None else block.name
     text = "".join(texts)
     if name != "pre":
@@ -126,6 +129,9 @@ def _html_block(block: Tag | None, texts: list[str]) -> Block:
 
 
 def _pdf(reading: Reading) -> Iterator[Block]:
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
     try:
         reader = PdfReader(reading.path)
         if reader.is_encrypted and not reader.decrypt(""):
@@ -156,6 +162,8 @@ def _pdf(reading: Reading) -> Iterator[Block]:
 
 
 def _docx(reading: Reading) -> Iterator[Block]:
+    import docx
+
     _check_archive(reading)
     try:
         document: Any = docx.Document(str(reading.path))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 LENGTH = 1_200
 OVERLAP = 160
-_LEAST = LENGTH // 4
 _CLOSING = "\"')\\]\u00bb\u201d\u2019"
 _WIDE_ENDS = "\u3002\uff01\uff1f"
 _UNIT = re.compile(rf"[^\n]+?(?:[.!?\u2026][{_CLOSING}]*[ \t]+|[{_WIDE_ENDS}]|\n+|\Z)|\n+")
@@ -49,10 +48,10 @@ class _Open:
         text = "".join(self.units).strip()
         return Cut(text, self.page) if text and self.fresh else None
 
-    def following(self, *, overlap: bool) -> "_Open":
+    def following(self) -> "_Open":
         """Begin the next one, with the last sentences of this one."""
         units: list[str] = []
-        for unit in reversed(self.units if overlap else []):
+        for unit in reversed(self.units):
             if sum(map(len, units)) + len(unit) > OVERLAP:
                 break
             units.insert(0, unit)
@@ -63,17 +62,22 @@ def cut(blocks: Iterable[Block]) -> Iterator[Cut]:
     """Cut blocks into pieces of at most LENGTH characters; a heading begins a piece unless the last is very short."""
     piece = _Open()
     for block in blocks:
-        if piece.fresh >= (_LEAST if block.is_heading else LENGTH // 2) and (
-            block.is_heading or block.page != piece.page
-        ):
+        if _ends(piece, block):
             yield from _closed(piece)
-            piece = piece.following(overlap=not block.is_heading)
+            piece = _Open()
         for unit in _units(block):
             if piece.length + len(unit) > LENGTH and piece.fresh:
                 yield from _closed(piece)
-                piece = piece.following(overlap=True)
+                piece = piece.following()
             piece.take(unit, block.page)
     yield from _closed(piece)
+
+
+def _ends(piece: _Open, block: Block) -> bool:
+    """Whether a heading or a new page closes the piece that is open."""
+    if block.is_heading:
+        return piece.fresh >= LENGTH // 4
+    return block.page != piece.page and piece.fresh >= LENGTH // 2
 
 
 def _closed(piece: _Open) -> Iterator[Cut]:
