@@ -10,6 +10,7 @@ from workers.llm.port import ChatModel
 from workers.llm.router import Router
 from workers.llm.timing import Timeouts
 from workers.llm.traits import traits_of
+from workers.memory.port import Embedder
 
 if TYPE_CHECKING:
     from workers.llm.remote import RemoteModel
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 _FILES = {"openai-compatible": "openai", "ollama": "openai", "openrouter": "openai"}
 
 
-def build_router(settings: Settings) -> Router:
-    """Give all models that the settings name. Raises Misconfigured."""
+def build_router(settings: Settings, embedder: Embedder | None = None) -> Router:
+    """Give all models that the settings name; the offline assistant compares by the embedder. Raises Misconfigured."""
     entries = entries_of(settings)
     if not entries:
-        return Router((OfflineAssistant(),))
+        return Router((OfflineAssistant(embedder=embedder),))
     timeouts = Timeouts(
         first_token=settings.model_first_token_seconds,
         idle=settings.model_idle_seconds,

@@ -104,7 +104,9 @@ class IntentReader:
         found = by_words(text)
         if vector is not None and (found is None or found[1] < _ALIKE):
             self._prepare()
-            found = _nearest(vector, self._known) or found
+            nearest = _nearest(vector, self._known)
+            if nearest is not None and (found is None or nearest[1] > found[1]):
+                found = nearest
         intent, confidence = found or (None, None)
         return Reading(intent, confidence, complexity_of(text, intent))
 

@@ -7,27 +7,34 @@ from collections.abc import AsyncGenerator
 from core.text import clean_text
 from workers.llm.offline import speak
 from workers.llm.offline.decide import decide
+from workers.llm.offline.meaning import Meaning
 from workers.llm.offline.talk import exchanges
 from workers.llm.offline.tools import Tool
 from workers.llm.port import CallAsked, ModelItem, ModelRequest, TextDelta, UsageReported
+from workers.memory.port import Embedder
 
 _PIECE = re.compile(r"\s*\S+\s*$|\s*\S+")
 
 
 class OfflineAssistant:
-    """Chooses actions by the words of their examples. `delay_seconds` between words is for demonstrations."""
+    """Chooses actions by the words of their examples, or by meaning where there is an embedder.
+
+    `delay_seconds` between words is for demonstrations.
+    """
 
     name = speak.NAME
     offline = True
 
-    def __init__(self, delay_seconds: float = 0.0) -> None:
-        """Keep the delay."""
+    def __init__(self, delay_seconds: float = 0.0, embedder: Embedder | None = None) -> None:
+        """Keep the delay, and what gives meanings."""
         self._delay_seconds = delay_seconds
+        self._meaning = Meaning(embedder)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
         """Say what there is to say, word by word, then ask for the calls."""
         talk = exchanges(request.entries)
-        step = decide(talk, [Tool(spec) for spec in request.tools])
+        tools = [Tool(spec) for spec in request.tools]
+        step = decide(talk, tools, await self._meaning.read(talk, tools, request.recalled))
         text = "\n\n".join(part for part in (speak.INTRODUCTION if request.first_reply else "", step.text) if part)
         for piece in _PIECE.findall(clean_text(text)):
             yield TextDelta(piece)

@@ -1,12 +1,13 @@
-"""What the offline assistant does next: calls, words, or both. The same talk always gives the same."""
+"""What the offline assistant does next: calls, words, or both. The same talk and meanings always give the same."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workers.llm.offline import phrases, remember, render, resolve, speak
+from workers.llm.offline import fill, phrases, remember, render, resolve, speak
 from workers.llm.offline.fill import answer_to
+from workers.llm.offline.meaning import NOTHING, Meant
 from workers.llm.offline.talk import DONE, Exchange, parsed
 from workers.llm.offline.tools import Tool
 from workers.llm.offline.understand import Intent, understand
@@ -33,18 +34,25 @@ class Next:
     choices: tuple[dict[str, Any], ...] = ()
 
 
-def decide(talk: Sequence[Exchange], tools: Sequence[Tool]) -> Next:
-    """Give the next step for the last exchange of the talk."""
+def decide(talk: Sequence[Exchange], tools: Sequence[Tool], meant: Meant = NOTHING) -> Next:
+    """Give the next step for the last exchange of the talk. `meant` is what it comes near to, if no words fit."""
     current, before = talk[-1], talk[:-1]
     if (noted := remember.answer(current.said)) is not None and not current.steps:
         return Next(noted)
+    if meant.told and not tools and not current.steps:
+        return Next(speak.remembered(meant.told))
     if not tools or current.said.lstrip().startswith("/do"):
         return _told(current, talk, tools)
-    intents = _intents(current.said, before, tools)
+    intents = _intents(current.said, before, tools, meant)
     if isinstance(intents, Next):
         return _told(current, talk, tools) if current.steps else intents
     unfinished = [one for one in intents if not _was_called(current, one)]
-    return _go_on(unfinished, current, talk) if unfinished else _told(current, talk, tools)
+    if not unfinished:
+        return _told(current, talk, tools)
+    following = _go_on(unfinished, current, talk)
+    if not current.steps and unfinished[0].by_meaning:
+        return replace(following, text=f"{speak.by_meaning(unfinished[0].tool)} {following.text}".strip())
+    return following
 
 
 def _told(current: Exchange, talk: Sequence[Exchange], tools: Sequence[Tool]) -> Next:
@@ -58,12 +66,12 @@ def _was_called(current: Exchange, intent: Intent) -> bool:
     return bool(calls) if intent.named else any(call.arguments == intent.arguments for call in calls)
 
 
-def _intents(said: str, before: Sequence[Exchange], tools: Sequence[Tool]) -> list[Intent] | Next:
+def _intents(said: str, before: Sequence[Exchange], tools: Sequence[Tool], meant: Meant) -> list[Intent] | Next:
     """Give what a message asks for, as a new request or as the answer to our question; or what to say at once."""
     if len(said) > MOST_READ:
         return Next(speak.too_long(MOST_READ))
-    said = _SPACE.sub(r"\1", said)
-    pending = _pending(before, tools)
+    exact, said = said, _SPACE.sub(r"\1", said)
+    pending = _pending(before, tools, meant)
     found = understand(said, tools)
     if pending is not None and not (len(found) == 1 and found[0].whole):
         return _answered(said, pending)
@@ -73,15 +81,24 @@ def _intents(said: str, before: Sequence[Exchange], tools: Sequence[Tool]) -> li
         return Next(speak.capabilities(tools))
     if phrases.is_thanks(said):
         return Next(speak.WELCOME)
-    return Next(speak.not_understood(tools))
+    if meant.told:
+        return Next(speak.remembered(meant.told))
+    tool = meant.tools.get(exact)
+    return Next(speak.not_understood(tools)) if tool is None else [_by_meaning(tool, said)]
 
 
-def _pending(before: Sequence[Exchange], tools: Sequence[Tool]) -> Next | None:
+def _by_meaning(tool: Tool, said: str) -> Intent:
+    """Take an action whose words were not said: only what has a form of its own is taken from the text."""
+    filled = fill.from_text(tool, said, with_rest=False)
+    return Intent(tool, filled.arguments, filled.named, by_meaning=True)
+
+
+def _pending(before: Sequence[Exchange], tools: Sequence[Tool], meant: Meant) -> Next | None:
     """Give the question that the last reply ended with, with what it is about; None when it asked nothing."""
     if not before or not before[-1].reply.rstrip().endswith("?"):
         return None
     last = before[-1]
-    asked = decide([*before[:-1], replace(last, reply="")], tools)
+    asked = decide([*before[:-1], replace(last, reply="")], tools, replace(meant, told=()))
     if asked.open_intent is None or not last.reply.rstrip().endswith(asked.text):
         return None
     return asked

@@ -136,15 +136,18 @@ def keyed(tool: Tool, text: str, known: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def from_text(tool: Tool, text: str) -> Filled:
-    """Fill without an example's help: by form first, then quoted texts in order, then the rest for the first text."""
+def from_text(tool: Tool, text: str, *, with_rest: bool = True) -> Filled:
+    """Fill without an example's help: by form first, then quoted texts in order, then the rest for the first text.
+
+    Without `with_rest`, what has no form of its own stays open: somebody has to be asked.
+    """
     arguments = keyed(tool, text, ()) | _by_form(tool, text)
     open_texts = [
         name for name in tool.required if name not in arguments and tool.is_text(name) and not tool.is_path(name)
     ]
     quoted = [token.plain for token in tokenize(text) if token.quoted]
     values = dict(zip(open_texts, quoted, strict=False))
-    if not quoted and len(open_texts) == 1 and (rest := _rest(tool, text)):
+    if with_rest and not quoted and len(open_texts) == 1 and (rest := _rest(tool, text)):
         values[open_texts[0]] = rest
     named = {name: value for name, value in values.items() if name in tool.references and not ID.match(value)}
     fitting = {

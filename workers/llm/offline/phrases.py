@@ -53,6 +53,30 @@ _GREETING = re.compile(
     r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b[\s,!.\w]{0,20}$", re.IGNORECASE
 )
 _THANKS = re.compile(r"^(?:thanks|thank you|thx|cheers|great|perfect|ok|okay)\b[\s,!.\w]{0,20}$", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"^(?:what|who|whom|whose|when|where|why|how|which|is|are|am|do|does|did|was|were|can|could|should|have|has|"
+    r"tell me (?:what|who|when|where|why|how|about)|remind me (?:what|who|when|where|how))\b",
+    re.IGNORECASE,
+)
+QUESTION_WORDS = frozenset(
+    {
+        "what",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "which",
+        "much",
+        "many",
+        "did",
+        "tell",
+        "about",
+        "can",
+    }
+)
 MOST_TAIL = 60
 _NEVER_MIND = re.compile(r"^(?:never ?mind|cancel|forget it|stop|no|nothing|none|skip it)[\s.!]*$", re.IGNORECASE)
 
@@ -91,6 +115,12 @@ def is_greeting(text: str) -> bool:
 def is_thanks(text: str) -> bool:
     """Tell whether this only says thanks."""
     return _THANKS.match(text.strip()) is not None
+
+
+def is_question(text: str) -> bool:
+    """Tell whether the text wants to know something."""
+    said = without_politeness(text)
+    return said.endswith("?") or _QUESTION.match(said) is not None
 
 
 def calls_it_off(text: str) -> bool:

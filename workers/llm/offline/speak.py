@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from workers.llm.offline.tools import Reference, Tool
 from workers.llm.offline.understand import Intent
+from workers.llm.port import Recalled
 
 NAME = "offline assistant"
 INTRODUCTION = (
@@ -15,6 +16,7 @@ NOTHING_CONNECTED = "No service is connected, so there is nothing that I can do.
 CALLED_OFF = "All right, I leave it."
 WELCOME = "You are welcome."
 MOST_SHOWN = 12
+MOST_EXCERPT = 400
 
 
 def capabilities(tools: Sequence[Tool]) -> str:
@@ -50,6 +52,35 @@ def question(intent: Intent) -> str:
     described = str(intent.tool.properties[name].get("description", "")).strip().rstrip(".?")
     hint = f" ({described[:1].lower()}{described[1:]})" if described else ""
     return f"To {intent.tool.verb} {with_article(intent.tool.noun)}I need one thing more: what is the {words}{hint}?"
+
+
+def remembered(told: Sequence[Recalled]) -> str:
+    """Say what was recalled, each with where it is from."""
+    lines = "\n".join(f"- {_source(one)}: {quoted(_excerpt(one.text))}" for one in told)
+    return f"I cannot work an answer out, but this is what I remember about it:\n{lines}"
+
+
+def _source(one: Recalled) -> str:
+    day = f"{one.at.day} {one.at:%B %Y}"
+    where = "" if one.here else ", in another conversation"
+    page = f", page {one.page}" if one.page is not None else ""
+    return {
+        "own": f"You told me on {day}{where}",
+        "other": f"Somebody else said on {day}{where}",
+        "assistant": f"I said on {day}{where}",
+        "fact": f"A fact about you, noted on {day}",
+        "document": f"The document {one.name or 'without a name'}{page}",
+    }[one.origin]
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MOST_EXCERPT else f"{line[: MOST_EXCERPT - 1].rstrip()}…"
+
+
+def by_meaning(tool: Tool) -> str:
+    """Say that an action was chosen by meaning, since no words named it."""
+    return f"By its meaning I take this as: {tool.verb} {tool.noun}".rstrip() + "."
 
 
 def too_long(most: int) -> str:

@@ -30,6 +30,7 @@ class Intent:
     named: dict[str, str] = field(default_factory=dict)
     score: float = 0.0
     whole: bool = False
+    by_meaning: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:
