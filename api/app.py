@@ -16,6 +16,10 @@ from api.gateway.gateway import Gateway
 from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits, rates_of
+from api.openai.desk import Desk
+from api.openai.errors import PATH as OPENAI_PATH
+from api.openai.errors import OpenAIErrors
+from api.openai.routes import router as openai_router
 from api.page.serve import routes as page_routes
 from api.probes import Probes
 from api.problems import Problem, add_handlers
@@ -23,6 +27,7 @@ from api.rest import (
     approvals,
     audit,
     auth,
+    branches,
     budgets,
     connectors,
     conversations,
@@ -31,6 +36,7 @@ from api.rest import (
     invitations,
     messages,
     model_rules,
+    modes,
     tokens,
     turns,
     usage,
@@ -58,6 +64,8 @@ NOUNS = (
     messages,
     turns,
     approvals,
+    branches,
+    modes,
     connectors,
     health,
     audit,
@@ -139,6 +147,8 @@ def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncCont
     for noun in NOUNS:
         nouns.include_router(noun.router)
     app.include_router(nouns)
+    app.include_router(openai_router)
+    app.state.openai = Desk(context)
     app.router.routes.extend(page_routes())
     add_handlers(app)
     _describe_problems(app)
@@ -160,7 +170,9 @@ def _describe_problems(app: FastAPI) -> None:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     """Add the layers; the last one added is the outermost."""
-    app.add_middleware(JsonBodies, max_bytes=settings.body_bytes, streamed=STREAMED)
+    app.add_middleware(
+        JsonBodies, max_bytes=settings.body_bytes, larger={OPENAI_PATH: settings.prompt_bytes}, streamed=STREAMED
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -170,6 +182,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
             expose_headers=["Retry-After"],
         )
     app.add_middleware(Edge)
+    app.add_middleware(OpenAIErrors)
 
 
 def _lifespan(gateway: Gateway, intake: Intake, keys: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
