@@ -1,6 +1,8 @@
 """What a request may carry, as pure ASGI: JSON of a bounded size and depth, or nothing; all else is refused unread."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from starlette.datastructures import Headers
@@ -16,9 +18,16 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 class JsonBodies:
     """Reads the body, checks it, and hands it on; but for `streamed`, whose endpoints read and bound it themselves."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, streamed: frozenset[tuple[str, str]] = frozenset()) -> None:
-        """Take what it stands before, the largest body, and the (method, path) that stream."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        streamed: frozenset[tuple[str, str]] = frozenset(),
+        larger: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Take what it stands before, the largest body, the (method, path) that stream, other sizes by path prefix."""
         self._app = app
+        self._larger = larger
         self._streamed = streamed
         self._max_bytes = max_bytes
 
@@ -39,9 +48,10 @@ class JsonBodies:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Read the whole body; None when the client went away. Raises TooLarge, at the first byte that is too many."""
+        most = self._most(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared[:20]) > self._max_bytes:
-            self._refuse()
+        if not declared.isdecimal() or int(declared[:20]) > most:
+            _refuse(most)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -50,14 +60,18 @@ class JsonBodies:
                 return None
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > self._max_bytes:
-                self._refuse()
+            if size > most:
+                _refuse(most)
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    def _refuse(self) -> NoReturn:
-        message = f"A request carries at most {self._max_bytes} bytes."
-        raise TooLarge(message, max_bytes=self._max_bytes)
+    def _most(self, path: str) -> int:
+        return next((most for start, most in self._larger.items() if path.startswith(start)), self._max_bytes)
+
+
+def _refuse(most: int) -> NoReturn:
+    message = f"A request carries at most {most} bytes."
+    raise TooLarge(message, max_bytes=most)
 
 
 def _check(scope: Scope, body: bytes) -> ASGIApp | None:

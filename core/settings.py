@@ -177,6 +177,7 @@ class Settings(BaseSettings):
     # Limits
     text_bytes: Count = Field(32768, description="Longest text of a message.")
     body_bytes: Count = Field(262144, description="Largest JSON body of a request.")
+    prompt_bytes: Count = Field(2097152, description="Largest JSON body under /v1, where clients send the whole talk.")
     frame_bytes: Count = Field(131072, description="Largest Socket.IO frame.")
     socket_rate: Seconds = Field(20, description="Events a second that a socket may send, in the long run.")
     socket_burst: Count = Field(40, description="Events that a socket may send at once.")
