@@ -10,6 +10,7 @@ from typing import Literal
 
 import structlog
 
+from api import verdicts
 from core.errors import (
     AssentError,
     Invalid,

@@ -9,7 +9,10 @@ _CHAT = frozenset({"conversations", "messages", "turns", "branches", "threads", 
 _DECIDE = frozenset({"approvals", "tool-calls"})
 _EVENTS = {
     "message.send": Scope.CHAT,
+    "message.edit": Scope.CHAT,
     "turn.stop": Scope.CHAT,
+    "turn.regenerate": Scope.CHAT,
+    "conversation.stop": Scope.CHAT,
     "turn.retry": Scope.CHAT,
     "typing": Scope.CHAT,
     "read": Scope.CHAT,

@@ -47,6 +47,11 @@ The name of the event is its `type`; its payload is the envelope `{stream, epoch
 conversation's id or the own inbox; `seq` counts from 1 in each stream, without a gap. An event over 64 kB comes
 without its long text, arguments or result, marked `..._cut`: fetch them. A client that is dropped resumes each stream
 from the last `seq` it has, and ignores a `seq` that it has already.
+
+A conversation has versions: an edit or a regeneration begins one, and everybody is shown the newest, or the one that
+somebody chose. `conversation.updated` with another `active_branch_id` is that switch: fetch the messages again. Between
+switches a `message.created` belongs to what is shown when its `branch_id` is the `active_branch_id`, or when it answers
+a turn that is shown already; what is said in other versions is kept, and comes with the next switch.
 """
 VOLATILE = """
 ## From the server, volatile
@@ -56,7 +61,10 @@ No `seq`, no envelope, not repeated; left out for a client with much unread. Cut
 """
 ANSWERS = {
     "message.send": "`message_id`, `turn_id`, `state`, `duplicate`",
+    "message.edit": "`message_id`, `turn_id`, `state`, `duplicate`, `already_done` (what the replaced turns did)",
     "turn.stop": "the turn",
+    "turn.regenerate": "`message_id`, `turn_id`, `state`, `duplicate`, `already_done`",
+    "conversation.stop": "`stopped`: the turns",
     "turn.retry": "`message_id`, `turn_id`, `state`, `duplicate`",
     "decision.submit": "`state` (`accepted`, or `received` and on its way), `approval`",
     "conversation.join": "`epoch`, `last_seq`, `partial` (`turn_id`, `attempt`, `offset`, `text`, or null)",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from core.ids import ClientId, Id
+from core.store.submissions import MessageType, ModelName, ModeName
 from core.text import SafeStr
 from core.values import DecisionVerdict, Value
 
@@ -26,6 +27,17 @@ class SendMessage(Value):
     text: SafeStr
     client_message_id: ClientId
     reply_to_id: Id | None = None
+    mode: ModeName | None = None
+    model: ModelName | None = None
+    message_type: MessageType = Field("text")
+
+
+class EditMessage(Value):
+    """`message.edit`: say one's own message otherwise, in a new version of the conversation; the earlier is kept."""
+
+    message_id: Id
+    text: SafeStr
+    client_message_id: ClientId
 
 
 class StopTurn(Value):
@@ -39,6 +51,23 @@ class RetryTurn(Value):
 
     turn_id: Id
     client_message_id: ClientId
+
+
+class RegenerateTurn(Value):
+    """`turn.regenerate`: answer a turn's message once more, in a new version of the conversation."""
+
+    turn_id: Id
+    client_message_id: ClientId
+    mode: ModeName | None = None
+    model: ModelName | None = None
+
+
+class StopConversation(Value):
+    """`conversation.stop`: stop what runs in it, and what is `queued` or `waiting` for consent there too."""
+
+    conversation_id: Id
+    queued: Annotated[bool, Field(strict=True)] = False
+    waiting: Annotated[bool, Field(strict=True)] = False
 
 
 class SubmitDecision(Value):

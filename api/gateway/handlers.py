@@ -54,10 +54,37 @@ async def send_message(desk: Desk, client: Client, command: commands.SendMessage
         command.conversation_id,
         command.text,
         command.client_message_id,
-        Wishes(reply_to_id=command.reply_to_id),
+        Wishes.model_validate(command.model_dump(include=set(Wishes.model_fields))),
     )
     desk.typists.stop(client, command.conversation_id)
     return accepted.model_dump(mode="json")
+
+
+async def edit_message(desk: Desk, client: Client, command: commands.EditMessage) -> Data:
+    """Say a message otherwise; the answer says what stays done."""
+    await desk.limits.check("message", client.principal.user_id)
+    accepted = await desk.intake.edit_message(
+        client.principal, client.door, command.message_id, command.text, command.client_message_id
+    )
+    return accepted.model_dump(mode="json")
+
+
+async def regenerate_turn(desk: Desk, client: Client, command: commands.RegenerateTurn) -> Data:
+    """Answer a message once more; the answer says what stays done."""
+    await desk.limits.check("message", client.principal.user_id)
+    wishes = Wishes(mode=command.mode, model=command.model)
+    accepted = await desk.intake.regenerate_turn(
+        client.principal, client.door, command.turn_id, command.client_message_id, wishes
+    )
+    return accepted.model_dump(mode="json")
+
+
+async def stop_conversation(desk: Desk, client: Client, command: commands.StopConversation) -> Data:
+    """Stop what is open in a conversation."""
+    stopped = await desk.intake.stop_conversation(
+        client.principal, command.conversation_id, queued=command.queued, waiting=command.waiting
+    )
+    return {"stopped": [turn.model_dump(mode="json") for turn in stopped]}
 
 
 async def stop_turn(desk: Desk, client: Client, command: commands.StopTurn) -> Data:
@@ -151,7 +178,10 @@ async def read_up_to(desk: Desk, client: Client, command: commands.Read) -> Data
 Handler = Callable[[Desk, Client, Any], Awaitable[Data]]
 HANDLERS: Mapping[str, tuple[type[Value], Handler]] = {
     "message.send": (commands.SendMessage, send_message),
+    "message.edit": (commands.EditMessage, edit_message),
     "turn.stop": (commands.StopTurn, stop_turn),
+    "turn.regenerate": (commands.RegenerateTurn, regenerate_turn),
+    "conversation.stop": (commands.StopConversation, stop_conversation),
     "turn.retry": (commands.RetryTurn, retry_turn),
     "decision.submit": (commands.SubmitDecision, submit_decision),
     "conversation.join": (commands.JoinConversation, join_conversation),

@@ -1,34 +1,43 @@
-"""Conversations: begun, listed newest first, renamed, deleted, restored."""
+"""Conversations: begun, listed newest first, changed, stopped, deleted, restored."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, status
 from pydantic import Field, StringConstraints
 
 from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Cursor, Limit, Page
+from core.modes import DEFAULT
 from core.store import conversations
+from core.store.submissions import ModeName
 from core.store.work import change
 from core.text import SafeStr
-from core.values import Value
-from core.views import ConversationView
+from core.values import Value, WhenBusy
+from core.views import ConversationView, TurnView
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
 
 Title = Annotated[SafeStr, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
+_MODE = Field(description="How the assistant answers: see `GET /modes`.")
+_BUSY = Field(description="What a message does while a turn runs: wait in the queue, stop that turn, or be refused.")
+
+
 class NewConversation(Value):
     """Without a title it takes one from its first message."""
 
     title: Title = Field("", examples=["Shopping"])
-    mode: Literal["full"] = Field("full", description="How much the assistant may do; more modes come later.")
+    mode: Annotated[ModeName, _MODE] = DEFAULT
+    when_busy: Annotated[WhenBusy, _BUSY] = WhenBusy.QUEUE
 
 
-class Rename(Value):
-    """Another title."""
+class Changes(Value):
+    """What is to be otherwise; what is left out stays."""
 
-    title: Annotated[Title, StringConstraints(min_length=1)] = Field(examples=["Groceries"])
+    title: Annotated[Title, StringConstraints(min_length=1)] | None = Field(None, examples=["Groceries"])
+    mode: Annotated[ModeName, _MODE] | None = None
+    when_busy: Annotated[WhenBusy, _BUSY] | None = None
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -37,7 +46,7 @@ async def create(here: Here, who: Who, door: Through, body: NewConversation | No
     await here.limits.check("conversation", who.user_id)
     wanted = body or NewConversation()
     async with change(here.database, here.rooms) as work:
-        return await conversations.create(work, who, door, title=wanted.title, mode=wanted.mode)
+        return await conversations.create(work, who, door, **dict(wanted))
 
 
 @router.get("")
@@ -63,10 +72,24 @@ async def get(here: Here, who: Who, conversation_id: PathId) -> ConversationView
 
 
 @router.patch("/{conversation_id}")
-async def rename(here: Here, who: Who, conversation_id: PathId, body: Rename) -> ConversationView:
-    """Give it another title."""
+async def alter(here: Here, who: Who, conversation_id: PathId, body: Changes) -> ConversationView:
+    """Give it another title, mode, or way of being busy. It holds for what is said from then on."""
     async with change(here.database, here.rooms) as work:
-        return await conversations.rename(work, who, conversation_id, body.title)
+        return await conversations.alter(work, who, conversation_id, **dict(body))
+
+
+@router.post("/{conversation_id}/stop")
+async def stop(
+    here: Here,
+    who: Who,
+    conversation_id: PathId,
+    *,
+    queued: Annotated[bool, Query(description="What waits in the queue, too.")] = False,
+    waiting: Annotated[bool, Query(description="What waits for consent, too: it is withdrawn.")] = False,
+) -> Page[TurnView]:
+    """Stop what runs in it, at once; what was sent already is not undone. Lists what this stopped."""
+    found = await here.intake.stop_conversation(who, conversation_id, queued=queued, waiting=waiting)
+    return Page(items=found, next=None, total=len(found))
 
 
 @router.delete("/{conversation_id}")

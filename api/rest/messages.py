@@ -10,8 +10,8 @@ from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Limit, Page
 from api.waiting import Outcome, outcome
 from core.ids import ClientId, Id
-from core.store import forgetting, messages, threads
-from core.store.submissions import Wishes
+from core.store import branches, forgetting, messages, threads
+from core.store.submissions import MessageType, ModelName, ModeName, Wishes
 from core.store.work import change
 from core.text import SafeStr
 from core.values import TurnState, Value
@@ -29,6 +29,9 @@ class NewMessage(Value):
     text: SafeStr = Field(examples=["Add a task: Buy milk"])
     client_message_id: ClientId = Field(examples=["4f7c2a0e-1"])
     reply_to_id: Id | None = Field(None, description="The message that this replies to: it goes into its thread.")
+    mode: ModeName | None = Field(None, description="For this turn another mode than the conversation's.")
+    model: ModelName | None = Field(None, description="The only model that may answer; else the server chooses.")
+    message_type: MessageType = Field("text", description="What it is about, as a hint.", examples=["fitness_plan"])
 
 
 class Said(Value):
@@ -52,11 +55,14 @@ async def list_messages(
     limit: Limit = 50,
     cursor: Before = None,
     thread: Annotated[Id | None, Query(description="Only this thread: the id of the message it hangs on.")] = None,
+    branch: Annotated[str | None, Query(description="Another version than is shown; `trunk`: the first.")] = None,
 ) -> Page[MessageView]:
     """List the newest messages, oldest first; `next` leads to those before."""
     async with here.database.reading() as session:
         if thread is None:
-            items, following, total = await messages.page(session, who, conversation_id, before=cursor, limit=limit)
+            items, following, total = await branches.messages_of(
+                session, who, conversation_id, branch, before=cursor, limit=limit
+            )
         else:
             items, following, total = await threads.messages_of(
                 session, who, conversation_id, thread, before=cursor, limit=limit
@@ -94,7 +100,7 @@ async def say(
 ) -> Said:
     """Say something. The answer comes as events; with `?wait=SECONDS` 200 says that the turn has ended or waits."""
     await here.limits.check("message", who.user_id)
-    wishes = Wishes(reply_to_id=body.reply_to_id)
+    wishes = Wishes.model_validate(body.model_dump(include=set(Wishes.model_fields)))
     accepted = await here.intake.submit_message(who, door, conversation_id, body.text, body.client_message_id, wishes)
     if not wait:
         return _said(accepted)

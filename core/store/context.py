@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFound
-from core.store import limits, messages, paths, summaries
+from core.modes import BUILT_IN, DEFAULT, Mode
+from core.store import limits, messages, modes, paths, replaced, summaries
 from core.store.limits import Limits
 from core.tables.memory import Summary
 from core.tables.people import Membership, User
@@ -45,7 +46,9 @@ class TurnRecord:
 class Talk:
     """The newest turns of a conversation in their order, the asking one last, and who asks in which role.
 
-    `summary` tells what was said before them, where they are not the whole talk and somebody has told it.
+    `summary` tells what was said before them, where they are not the whole talk and somebody has told it. `mode` None:
+    somebody removed it. `elsewhere` has the calls that stay done in other versions of the talk, and `replaces` says
+    that this turn began its version.
     """
 
     conversation: Conversation
@@ -54,6 +57,9 @@ class Talk:
     turns: list[TurnRecord]
     summary: Summary | None = None
     limits: Limits = field(default_factory=Limits)
+    mode: Mode | None = BUILT_IN[DEFAULT]
+    elsewhere: list[ToolCall] = field(default_factory=list)
+    replaces: bool = False
 
     @property
     def current(self) -> TurnRecord:
@@ -88,6 +94,9 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
         turns=records,
         summary=summary,
         limits=limits.limits_from(*bounds),
+        mode=await modes.perhaps(session, current.workspace_id, current.mode),
+        elsewhere=await replaced.elsewhere(session, current),
+        replaces=await replaced.began(session, current) is not None,
     )
 
 

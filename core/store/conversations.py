@@ -12,18 +12,22 @@ from core.errors import Invalid, NotAllowed, NotFound
 from core.events import ConversationCreated, ConversationDeleted, ConversationUpdated, DurableEvent
 from core.ids import new_id
 from core.permissions import Door, Principal
-from core.store import changes, streams
+from core.store import changes, modes, streams
 from core.store.viewing import conversation_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
 from core.tables.people import Membership
 from core.tables.talk import Conversation, Participant
+from core.values import WhenBusy
 from core.views import ConversationView
 
 
-async def create(work: Work, who: Principal, door: Door, *, title: str, mode: str) -> ConversationView:
-    """Begin a conversation of this person. Raises NotAllowed for a viewer."""
+async def create(
+    work: Work, who: Principal, door: Door, *, title: str, mode: str, when_busy: WhenBusy = WhenBusy.QUEUE
+) -> ConversationView:
+    """Begin a conversation of this person. Raises NotAllowed for a viewer, UnknownMode."""
     _check_may_talk(who)
+    await modes.find(work.session, who.workspace_id, mode)
     at = now()
     row = Conversation(
         id=new_id("cnv"),
@@ -31,6 +35,7 @@ async def create(work: Work, who: Principal, door: Door, *, title: str, mode: st
         owner_id=who.user_id,
         title=title,
         mode=mode,
+        when_busy=when_busy,
         origin_channel=door,
         epoch=new_id("ep"),
         created_at=at,
@@ -75,11 +80,28 @@ async def check_owned(session: AsyncSession, who: Principal, conversation_id: st
     _check_owns(who, await _load(session, who, conversation_id, deleted=False))
 
 
-async def rename(work: Work, who: Principal, conversation_id: str, title: str) -> ConversationView:
-    """Give a conversation another title. Raises NotFound, NotAllowed."""
+async def alter(
+    work: Work,
+    who: Principal,
+    conversation_id: str,
+    *,
+    title: str | None = None,
+    mode: str | None = None,
+    when_busy: WhenBusy | None = None,
+) -> ConversationView:
+    """Give a conversation another title, mode or way of being busy. Raises NotFound, NotAllowed, UnknownMode."""
     _check_may_talk(who)
     row = await _load(work.session, who, conversation_id, deleted=False, lock=True)
-    row.title, row.updated_at = title, now()
+    if mode is not None:
+        row.mode = (await modes.find(work.session, row.workspace_id, mode)).name
+    row.title = row.title if title is None else title
+    row.when_busy = row.when_busy if when_busy is None else when_busy
+    return await tell_updated(work, row)
+
+
+async def tell_updated(work: Work, row: Conversation) -> ConversationView:
+    """Say that a conversation was changed, to its stream and to whoever takes part."""
+    row.updated_at = now()
     await work.session.flush()
     view = conversation_view(row)
     await _tell(work, row, ConversationUpdated(conversation=view))

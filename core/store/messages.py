@@ -1,7 +1,7 @@
 """Messages in SQL: what people and the assistant said, in the order of their conversation."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +20,7 @@ from core.tables.work import Turn
 from core.views import MessageView
 
 TITLE_LENGTH = 50
+ACTIVE = "active"
 
 
 async def page(
@@ -29,7 +30,7 @@ async def page(
     *,
     before: int | None,
     limit: int,
-    branch_id: str | None | Literal["active"] = "active",
+    branch_id: str | None = ACTIVE,
 ) -> tuple[list[MessageView], int | None, int]:
     """Give the newest messages before a position, oldest first; the next cursor; the true total. Raises NotFound.
 
@@ -47,15 +48,13 @@ async def page(
     return [message_view(row) for row in reversed(shown)], following, total
 
 
-async def _in_version(
-    session: AsyncSession, conversation_id: str, branch_id: str | None | Literal["active"]
-) -> ColumnElement[bool]:
+async def _in_version(session: AsyncSession, conversation_id: str, branch_id: str | None) -> ColumnElement[bool]:
     """Whether a message was said on the path of a version, or is answered on it."""
     of_it = select(Conversation.active_branch_id, exists().where(Branch.conversation_id == conversation_id))
     active, is_branched = (await session.execute(of_it.where(Conversation.id == conversation_id))).one()
     if not is_branched:
         return true()
-    segments = await paths.segments_of(session, conversation_id, active if branch_id == "active" else branch_id)
+    segments = await paths.segments_of(session, conversation_id, active if branch_id == ACTIVE else branch_id)
     on_it = and_(Turn.conversation_id == conversation_id, paths.on_path(segments))
     answered = Message.id.in_(select(Turn.message_id).where(on_it))
     return or_(answered, and_(Message.role != "user", Message.turn_id.in_(select(Turn.id).where(on_it))))

@@ -17,12 +17,18 @@ from core.views import ModeView
 
 async def find(session: AsyncSession, workspace_id: str, name: str) -> Mode:
     """Give a mode by its name. Raises UnknownMode, which names those that there are."""
+    mode = await perhaps(session, workspace_id, name)
+    if mode is None:
+        raise unknown(name, await _names(session, workspace_id))
+    return mode
+
+
+async def perhaps(session: AsyncSession, workspace_id: str, name: str) -> Mode | None:
+    """Give a mode by its name; None when nobody made it, or somebody removed it."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     row = await _row(session, workspace_id, name)
-    if row is None:
-        raise unknown(name, await _names(session, workspace_id))
-    return _mode(row)
+    return None if row is None else _mode(row)
 
 
 async def listed(session: AsyncSession, who: Principal) -> list[ModeView]:

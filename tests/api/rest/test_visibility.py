@@ -52,6 +52,16 @@ EXPECTED: dict[str, Line] = {
     "POST /conversations/{conversation_id}/restore": Line(),
     "GET /conversations/{conversation_id}/messages": Line(),
     "POST /conversations/{conversation_id}/messages": Line(body=NEW_MESSAGE),
+    "POST /conversations/{conversation_id}/stop": Line(),
+    "GET /conversations/{conversation_id}/branches": Line(),
+    "POST /conversations/{conversation_id}/branches/{branch}/activate": Line(),
+    "POST /messages/{message_id}/edit": Line(body=NEW_MESSAGE),
+    "GET /messages/{message_id}/versions": Line(),
+    "POST /turns/{turn_id}/regenerate": Line(body={"client_message_id": "again"}),
+    "GET /modes": LIST,
+    "POST /modes": Line(bo=403, eve=201, body={"name": "terse", "title": "Terse"}),
+    "PATCH /modes/{name}": Line(bo=403, body={"title": "Mine"}),
+    "DELETE /modes/{name}": Line(bo=403),
     "GET /conversations/{conversation_id}/turns": Line(),
     "GET /conversations/{conversation_id}/calls": Line(),
     "GET /messages/{message_id}": Line(),
@@ -121,6 +131,7 @@ async def anas(house: House, ana: Person) -> Belongings:
     said = await ana.ask("POST", f"/conversations/{conversation_id}/messages", json=NEW_MESSAGE)
     turn_id = said.json()["turn_id"]
     approval = await house.approval(ana, turn_id)
+    await ana.ask("POST", "/modes", json={"name": "her_own", "title": "Hers"})
     invited = await ana.ask("POST", "/invitations", json={"email": "zoe@x.test", "role": "member"})
     document = await ana.ask(
         "POST", "/documents", files={"file": ("a.txt", b"Hers.")}, data={"conversation_id": conversation_id}
@@ -135,6 +146,8 @@ async def anas(house: House, ana: Person) -> Belongings:
             "fact_id": (await ana.ask("POST", "/facts", json={"text": "I was born in Riga."})).json()["id"],
             "approval_id": approval.id,
             "document_id": document.json()["id"],
+            "branch": "trunk",
+            "name": "her_own",
             "invitation_id": invited.json()["invitation"]["id"],
         }
     )

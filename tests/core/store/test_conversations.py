@@ -81,7 +81,7 @@ class TestConversations:
         made = await scene.begin(ana, "One")
         await scene.join(bo, made.id)
         async with change(scene.database, scene.rooms) as work:
-            await conversations.rename(work, ana, made.id, "Two")
+            await conversations.alter(work, ana, made.id, title="Two")
             await conversations.delete(work, ana, made.id)
             await conversations.restore(work, ana, made.id)
 
@@ -93,7 +93,7 @@ class TestConversations:
     async def test_state_plus_events_is_a_fresh_fetch(self, scene, ana):
         made = await scene.begin(ana, "One")
         async with change(scene.database, scene.rooms) as work:
-            await conversations.rename(work, ana, made.id, "Two")
+            await conversations.alter(work, ana, made.id, title="Two")
         async with scene.database.reading() as session:
             fetched = await conversations.one(session, ana, made.id)
             events = await streams.after(session, made.id, "e", 0)
@@ -107,7 +107,7 @@ class TestConversations:
             with pytest.raises(NotFound):
                 await conversations.one(work.session, ana, made.id)
             with pytest.raises(NotFound):
-                await conversations.rename(work, ana, made.id, "No")
+                await conversations.alter(work, ana, made.id, title="No")
             gone, _, _ = await conversations.page(work.session, ana, limit=10, cursor=None, deleted=True)
             listed, _, total = await conversations.page(work.session, ana, limit=10, cursor=None)
             restored = await conversations.restore(work, ana, made.id)
