@@ -32,11 +32,15 @@ from api.rest import (
     connectors,
     conversations,
     documents,
+    facts,
     health,
     invitations,
     messages,
     model_rules,
     modes,
+    reads,
+    summaries,
+    threads,
     tokens,
     turns,
     usage,
@@ -74,6 +78,10 @@ NOUNS = (
     usage,
     budgets,
     model_rules,
+    facts,
+    summaries,
+    threads,
+    reads,
 )
 STREAMED = frozenset({("POST", f"{PREFIX}/documents")})
 _ERRORS: dict[int | str, dict[str, Any]] = {
