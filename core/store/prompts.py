@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.ids import new_id
-from core.permissions import Principal
+from core.permissions import Door, Principal
 from core.store import messages, partials
 from core.store.work import Work
 from core.tables.consent import Approval
@@ -152,9 +152,11 @@ async def _was_heard(session: AsyncSession, who: Principal, turn: Turn, heard: s
     return bool(said) and (said in heard or heard in said)
 
 
-async def of_message(session: AsyncSession, message: Message) -> Prompt | None:
-    """Give the request that a message came by."""
-    statement = select(Prompt).where(
+async def instructions_of(session: AsyncSession, message: Message) -> str | None:
+    """Give what the client's system messages said beside a message; None for one that came another way."""
+    if message.channel != Door.OPENAI:
+        return None
+    statement = select(Prompt.instructions).where(
         Prompt.conversation_id == message.conversation_id,
         Prompt.user_id == message.author_id,
         Prompt.client_message_id == message.client_message_id,

@@ -16,7 +16,7 @@ from workers.memory.recall import LONGEST_SHARE, Asked, Found, Recaller
 from workers.thinking.cutting import shorten
 from workers.thinking.entries import LEAST, Window, size_of, window_of
 from workers.thinking.intent import Complexity, IntentReader, Reading
-from workers.thinking.prompt import profile_of, recalled_block, summary_block, system_prompt, time_line
+from workers.thinking.prompt import client_block, profile_of, recalled_block, summary_block, system_prompt, time_line
 
 _SUMMARY_SHARE = 8
 _TIME_BYTES = 100
@@ -97,7 +97,7 @@ class Briefer:
         """Give the bytes that the window leaves to the others."""
         recall = self._recall_size(size) if self._recaller is not None else 0
         summary = size // _SUMMARY_SHARE if talk.summary is not None else 0
-        return recall + summary + _TIME_BYTES
+        return recall + summary + _TIME_BYTES + len((talk.instructions or "").encode())
 
     def _recall_size(self, size: int) -> int:
         return max(0, min(self._budget.recall_tokens * BYTES_PER_TOKEN, size // 4))
@@ -127,6 +127,8 @@ class Briefer:
     def _entries(self, talk: Talk, shown: Window, recalled: Sequence[Recalled], size: int) -> tuple[ChatEntry, ...]:
         """Put the summary before the window, and what holds for this message into its last entry."""
         aside = time_line(talk)
+        if talk.instructions:
+            aside = f"{aside}\n\n{client_block(talk.instructions, boundary_of(self._key, talk.current.message.id))}"
         if recalled:
             aside = f"{aside}\n\n{recalled_block(recalled, boundary_of(self._key, talk.current.turn.id))}"
         entries = list(shown.entries)
