@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFound
 from core.modes import BUILT_IN, DEFAULT, Mode
-from core.store import limits, messages, modes, paths, replaced, summaries
+from core.store import limits, messages, modes, paths, prompts, replaced, summaries
 from core.store.limits import Limits
 from core.tables.memory import Summary
 from core.tables.people import Membership, User
@@ -46,7 +46,8 @@ class TurnRecord:
 class Talk:
     """The newest turns of a conversation in their order, the asking one last, and who asks in which role.
 
-    `summary` tells what was said before them, where they are not the whole talk and somebody has told it. `mode` None:
+    `summary` tells what was said before them, where they are not the whole talk and somebody has told it.
+    `instructions`: what the program through which the message came adds to it. `mode` None:
     somebody removed it. `elsewhere` has the calls that stay done in other versions of the talk, and `replaces` says
     that this turn began its version.
     """
@@ -94,6 +95,7 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
         turns=records,
         summary=summary,
         limits=limits.limits_from(*bounds),
+        instructions=await prompts.instructions_of(session, said),
         mode=await modes.perhaps(session, current.workspace_id, current.mode),
         elsewhere=await replaced.elsewhere(session, current),
         replaces=await replaced.began(session, current) is not None,
