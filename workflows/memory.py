@@ -1,5 +1,6 @@
 """Memory's one writer, its upkeep on a schedule, and its check; all on the queue `memory`."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -116,11 +117,10 @@ class MemoryCheck:
         )
 
 
-async def _do(step: object) -> MemoryDone:
-    done: MemoryDone = await workflow.execute_activity(
-        step,  # type: ignore[arg-type]  one of the stubs, which all have this shape
+async def _do(step: Callable[[], Awaitable[MemoryDone]]) -> MemoryDone:
+    return await workflow.execute_activity(
+        step,
         start_to_close_timeout=policies.MEMORY_BUILD_TIMEOUT,
         heartbeat_timeout=policies.MEMORY_HEARTBEAT,
         retry_policy=policies.MEMORY_RETRY,
     )
-    return done

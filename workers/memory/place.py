@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ else:
 
 SCHEMA = 1
 """Of the tables' columns; another one asks for a rebuild."""
+KEEP_BROKEN = timedelta(days=1)
 _LOCK_PAUSE = 0.2
 
 
@@ -116,11 +118,16 @@ class Place:
         """Put the folder aside, since it is broken; gives where, None when there was none. Only the last is kept."""
         if not self.folder.exists():
             return None
-        for old in self.folder.parent.glob(f"{self.folder.name}.broken-*"):
-            shutil.rmtree(old, ignore_errors=True)
+        self.clear_quarantine(everything=True)
         aside = self.folder.with_name(f"{self.folder.name}.broken-{now():%Y%m%d%H%M%S%f}")
         self.folder.rename(aside)
         return aside
+
+    def clear_quarantine(self, *, everything: bool) -> None:
+        """Remove what was put aside a day ago, or `everything`: it may hold what somebody wants forgotten."""
+        for old in self.folder.parent.glob(f"{self.folder.name}.broken-*"):
+            if everything or now().timestamp() - old.stat().st_mtime > KEEP_BROKEN.total_seconds():
+                shutil.rmtree(old, ignore_errors=True)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
