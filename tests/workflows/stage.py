@@ -184,7 +184,7 @@ async def open_stage(
     folder: Path, database: Database, client: Client, ring: KeyRing, **given: Any
 ) -> AsyncIterator[Stage]:
     """Set the stage; workers run only inside `stage.working()`."""
-    settings = Settings(data_dir=folder, **given)
+    settings = Settings(data_dir=folder, **({"learn_facts": False} | given))
     stage = Stage(settings, database, client, ring, ())
     await stage.settle_in()
     yield stage
