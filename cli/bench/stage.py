@@ -27,9 +27,13 @@ class Sizes:
     events: int = 100
     load_seconds: float = 20.0
     kills: int = 3
+    memories: tuple[int, ...] = (1_000, 100_000)
+    questions: int = 100
 
 
-QUICK = Sizes(turns=4, approvals=2, conversations=4, events=10, load_seconds=1.0, kills=1)
+QUICK = Sizes(
+    turns=4, approvals=2, conversations=4, events=10, load_seconds=1.0, kills=1, memories=(1_000,), questions=10
+)
 
 
 @dataclass(frozen=True)

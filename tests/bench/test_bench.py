@@ -19,6 +19,8 @@ ROWS = {
     "consent": "decision to tool.started",
     "socket": "socket event, from request to socket (rename)",
     "conversation": "conversation created, REST",
+    "recall": "recall among 1,000, 8 at once",
+    "quality": "found among the first 5 of 80, by both, of 160 questions",
     "recovery": "killed waiting: ready to decision served",
     "load": "message acknowledged at 50 turns a second",
 }
@@ -75,7 +77,7 @@ class TestCommand:
         file = tmp_path / "rows.json"
         code, out, err = await bench("--quick", "--json", str(file), "--data", str(tmp_path))
         result = Result.model_validate(json.loads(file.read_text("utf-8")))
-        names = {one.name for one in result.rows}
+        names = {one.name for one in (*result.rows, *result.facts)}
 
         assert code == 0, err
         assert set(ROWS.values()) <= names

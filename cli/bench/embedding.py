@@ -1,0 +1,40 @@
+"""The real embedder for a measurement: the product's own child process, in its own environment."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cli.bench.environment import embed_python
+from core.errors import Unavailable
+from workers.memory.embedder import ChildEmbedder
+
+_LIMIT = 300.0
+
+
+@asynccontextmanager
+async def running_embedder() -> AsyncIterator[ChildEmbedder]:
+    """Run one until the block ends. Raises Unavailable when its packages are not there or it does not load."""
+    stop = asyncio.Event()
+    with tempfile.TemporaryDirectory(prefix="assent-bench-", ignore_cleanup_errors=True) as folder:
+        embedder = ChildEmbedder(Path(folder))
+        running = asyncio.create_task(embedder.run(embed_python(), stop))
+        try:
+            await _until_ready(embedder)
+            yield embedder
+        finally:
+            stop.set()
+            await running
+
+
+async def _until_ready(embedder: ChildEmbedder) -> None:
+    try:
+        async with asyncio.timeout(_LIMIT):
+            changed = asyncio.Event()
+            embedder.changed = changed.set
+            while not embedder.is_ready:
+                await changed.wait()
+                changed.clear()
+    except TimeoutError:
+        raise Unavailable(f"The embedder did not load: {embedder.sentence}") from None
