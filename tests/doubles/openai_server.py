@@ -1,5 +1,7 @@
 """A small server that speaks the OpenAI wire format and fails as told, for the faults that real doubles cannot make.
 
+The same answers come in the formats of Anthropic, Google and Bedrock at those providers' paths below its address.
+
 In a test: `async with serving(Script([...])) as double`. As a process:
 `python -m tests.doubles.openai_server --port P --script FILE [--ledger FILE]`; the script is a JSON list of answers.
 Each request takes the next answer; the last one is given again and again. With `contains`, an answer is only for
@@ -11,7 +13,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.doubles import formats
+
 
 class Answer(BaseModel):
     """What to answer: text in words, then calls; or a status; or a fault after `pieces` words."""
@@ -32,6 +36,9 @@ class Answer(BaseModel):
     text: str = ""
     calls: tuple[dict[str, Any], ...] = ()
     usage: tuple[int, int] | None = (11, 7)
+    cached: int = 0
+    finish: Literal["stop", "length", "content_filter"] | None = None
+    refusal: str | None = None
     status: int = 200
     headers: dict[str, str] = {}
     body: Any = None
@@ -39,6 +46,11 @@ class Answer(BaseModel):
     pieces: int = 2
     delay_seconds: float = 0.0
     contains: str | None = None
+
+    @property
+    def ending(self) -> str:
+        """Why the answer ends, by OpenAI's name for it."""
+        return self.finish or ("tool_calls" if self.calls else "stop")
 
 
 @dataclass
@@ -48,12 +60,13 @@ class Script:
     answers: Sequence[Answer]
     ledger: Path | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
+    models: list[dict[str, Any]] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _used: int = 0
 
     def next(self, request: dict[str, Any]) -> Answer:
-        last = json.dumps(request.get("messages", [])[-1:], ensure_ascii=False)
+        last = json.dumps(request.get("messages", request.get("contents", []))[-1:], ensure_ascii=False)
         for answer in self.answers:
             if answer.contains is not None and answer.contains in last:
                 return answer
@@ -84,11 +97,63 @@ def application(script: Script) -> Starlette:
             return JSONResponse(answer.body or _error(answer.status), answer.status, answer.headers)
         return StreamingResponse(_stream(script, answer, asked), media_type="text/event-stream")
 
+    def spoken(name: str, events: Callable[[Answer, str], Iterator[bytes]]) -> Callable[[Request], Awaitable[Response]]:
+        async def speak(request: Request) -> Response:
+            asked = await request.json()
+            script.requests.append(asked | {"headers": dict(request.headers), "path": request.url.path})
+            answer = script.next(asked)
+            if answer.status != 200 or answer.body is not None:
+                return JSONResponse(
+                    answer.body or formats.error_body(name, answer.status), answer.status, answer.headers
+                )
+            kind = "application/vnd.amazon.eventstream" if name == "bedrock" else "text/event-stream"
+            frames = events(answer, asked.get("model", "small-model"))
+            return StreamingResponse(_send(script, answer, frames, name), media_type=kind)
+
+        return speak
+
     async def models(request: Request) -> Response:
         answer = script.answers[0]
-        return JSONResponse({"object": "list", "data": []}, answer.status, answer.headers)
+        script.requests.append({"headers": dict(request.headers), "path": request.url.path})
+        return JSONResponse({"object": "list", "data": script.models}, answer.status, answer.headers)
 
-    return Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"]), Route("/v1/models", models)])
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", complete, methods=["POST"]),
+            Route("/v1/messages", spoken("anthropic", formats.anthropic_events), methods=["POST"]),
+            Route("/v1beta/models/{call:path}", spoken("google", formats.google_events), methods=["POST"]),
+            Route("/model/{call:path}", spoken("bedrock", formats.bedrock_events), methods=["POST"]),
+            Route("/v1/models", models),
+            Route("/v1/key", models),
+            Route("/v1beta/models", models),
+        ]
+    )
+
+
+async def _send(script: Script, answer: Answer, frames: Iterator[bytes], name: str) -> AsyncIterator[bytes]:
+    """Send what a format made of the answer, with its fault."""
+    end = "gone"
+    try:
+        if answer.fault == "silent":
+            await asyncio.Event().wait()
+        for place, frame in enumerate(frames):
+            if place >= answer.pieces and answer.fault not in {"none", "no finish"}:
+                end = answer.fault
+                if answer.fault == "malformed":
+                    yield formats.BROKEN[name]
+                elif answer.fault == "error event":
+                    yield formats.FAILED[name]
+                else:
+                    await _fail(answer.fault)
+                return
+            yield frame
+            await asyncio.sleep(answer.delay_seconds)
+        end = "sent"
+    except asyncio.CancelledError:
+        end = "gone"
+        raise
+    finally:
+        script.end(end)
 
 
 def _error(status: int) -> dict[str, Any]:
@@ -132,17 +197,28 @@ def _chunks(answer: Answer, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for place, call in enumerate(answer.calls):
         arguments = call.get("arguments", {})
         raw = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        if "stream_options" not in asked:
+            # Mistral's format has each call whole.
+            whole = {"name": call["name"], "arguments": raw}
+            yield _chunk(asked, {"tool_calls": [{"index": place, "id": f"call{place:05}", "function": whole}]})
+            continue
         named = {"name": call["name"], "arguments": ""}
         named_call = {"index": place, "id": call.get("id", f"call_{place}"), "type": "function", "function": named}
         yield _chunk(asked, {"tool_calls": [named_call]})
         for half in (raw[: len(raw) // 2], raw[len(raw) // 2 :]):
             yield _chunk(asked, {"tool_calls": [{"index": place, "function": {"arguments": half}}]})
     if answer.fault != "no finish":
-        yield _chunk(asked, {}, finish="tool_calls" if answer.calls else "stop")
+        # Mistral, which asks for no counts, has them in its last chunk.
+        counts = {} if "stream_options" in asked or not answer.usage else {"usage": _usage(answer)}
+        yield _chunk(asked, {"refusal": answer.refusal} if answer.refusal else {}, finish=answer.ending) | counts
     if answer.usage and asked.get("stream_options", {}).get("include_usage"):
-        sent, got = answer.usage
-        usage = {"prompt_tokens": sent, "completion_tokens": got, "total_tokens": sent + got}
-        yield _chunk(asked, None) | {"choices": [], "usage": usage}
+        yield _chunk(asked, None) | {"choices": [], "usage": _usage(answer)}
+
+
+def _usage(answer: Answer) -> dict[str, Any]:
+    sent, got = answer.usage or (0, 0)
+    usage: dict[str, Any] = {"prompt_tokens": sent, "completion_tokens": got, "total_tokens": sent + got}
+    return usage | ({"prompt_tokens_details": {"cached_tokens": answer.cached}} if answer.cached else {})
 
 
 def _chunk(asked: dict[str, Any], delta: dict[str, Any] | None, finish: str | None = None) -> dict[str, Any]:
@@ -165,6 +241,11 @@ class Double:
 
     base_url: str
     script: Script
+
+    @property
+    def root(self) -> str:
+        """The address without the path of the OpenAI format."""
+        return self.base_url.removesuffix("/v1")
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,9 @@
 """The HTTP client of one model: its key goes to its own endpoint only, and nothing comes from the environment."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -13,6 +16,9 @@ CONNECTIONS = httpx2.Limits(max_connections=200, max_keepalive_connections=20)
 _KEPT = frozenset({"host", "accept", "content-type", "content-length", "transfer-encoding", "anthropic-version"})
 # No compressed answers: one could unpack to gigabytes.
 _OURS = {"accept-encoding": "identity", "user-agent": "assent"}
+
+Item = TypeVar("Item")
+_opened: ContextVar["list[_Counted] | None"] = ContextVar("opened", default=None)
 
 
 def open_client(base_url: str, key: Mapping[str, str], timeouts: Timeouts) -> httpx2.AsyncClient:
@@ -35,6 +41,25 @@ def open_client(base_url: str, key: Mapping[str, str], timeouts: Timeouts) -> ht
     )
 
 
+@asynccontextmanager
+async def hanging_up(opening: AbstractAsyncContextManager[Item]) -> AsyncGenerator[Item]:
+    """Enter a context, and close at its end what it left open: not every library hangs up when it is stopped."""
+    answers: list[_Counted] = []
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_close, answers)
+        token = _opened.set(answers)
+        try:
+            value = await stack.enter_async_context(opening)
+        finally:
+            _opened.reset(token)
+        yield value
+
+
+async def _close(answers: "list[_Counted]") -> None:
+    for one in answers:
+        await one.aclose()
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -54,7 +79,10 @@ class _Bounded(httpx2.AsyncBaseTransport):
             message = "the answer is compressed, though that was not allowed"
             raise httpx2.DecodingError(message, request=request)
         if isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _Counted(response.stream)
+            response.stream = counted = _Counted(response.stream)
+            answers = _opened.get()
+            if answers is not None:
+                answers.append(counted)
         return response
 
     async def aclose(self) -> None:

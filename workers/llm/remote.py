@@ -20,6 +20,7 @@ from workers.llm.answers import REFUSED, calls_of, is_refusal, usage_of
 from workers.llm.connection import Connection, Seen
 from workers.llm.errors import ModelAnswerInvalid, ModelError
 from workers.llm.failures import our_error
+from workers.llm.http import hanging_up
 from workers.llm.port import ModelItem, ModelRequest, TextDelta
 from workers.llm.timing import Patience, Timeouts
 from workers.llm.wire import history_of, names_of, parameters_of
@@ -53,7 +54,7 @@ class RemoteModel:
             instrument=False,
         )
         try:
-            async with aclosing(patience.opened(opening)) as responses:
+            async with aclosing(patience.opened(hanging_up(opening))) as responses:
                 async for response in responses:
                     async with aclosing(self._items(response, request, patience)) as items:
                         async for item in items:
