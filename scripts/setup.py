@@ -105,27 +105,27 @@ def uv_version(uv: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
-def make_venv(uv: Path) -> None:
+def make_venv(uv: Path, venv: Path = VENV) -> None:
     """Make an empty environment, unless one of this very Python is there."""
-    config = VENV / "pyvenv.cfg"
+    config = venv / "pyvenv.cfg"
     version = ".".join(str(part) for part in sys.version_info[:3])
-    if (VENV / "bin" / "python").exists() and config.is_file() and f"version_info = {version}\n" in config.read_text():
+    if (venv / "bin" / "python").exists() and config.is_file() and f"version_info = {version}\n" in config.read_text():
         return
-    shutil.rmtree(VENV, ignore_errors=True)
+    shutil.rmtree(venv, ignore_errors=True)
     remedy = "Remove the folder .assent and try again."
-    run(uv, "venv", "--quiet", "--no-project", "--python", sys.executable, VENV, remedy=remedy)
+    run(uv, "venv", "--quiet", "--no-project", "--python", sys.executable, venv, remedy=remedy)
 
 
-def install_packages(uv: Path, groups: list[str]) -> str:
+def install_packages(uv: Path, groups: list[str], venv: Path = VENV) -> str:
     """Make the environment hold exactly what the locks of these groups name."""
     locks = [ROOT / "lock" / f"{group}.txt" for group in groups]
     remedy = (
         "Check that a Python package index can be reached; UV_DEFAULT_INDEX or PIP_INDEX_URL may name one.\n"
         "  If it can, remove the folder .assent and try again."
     )
-    make_venv(uv)
-    run(uv, "pip", "sync", "--require-hashes", "--python", VENV / "bin" / "python", *locks, remedy=remedy)
-    return f"{len(list(VENV.glob('lib/python*/site-packages/*.dist-info')))} packages"
+    make_venv(uv, venv)
+    run(uv, "pip", "sync", "--require-hashes", "--python", venv / "bin" / "python", *locks, remedy=remedy)
+    return f"{len(list(venv.glob('lib/python*/site-packages/*.dist-info')))} packages"
 
 
 def install_assent(uv: Path) -> str:
@@ -151,7 +151,7 @@ def installed_groups() -> list[str]:
 
 def set_up(want: str, group: str) -> None:
     """Do all steps; the `ready` file goes first and comes back last, so a broken set-up is never taken for one."""
-    groups = sorted({"base", group, *installed_groups()} & {"base", "dev", "embed"})
+    groups = sorted({"base", group, *installed_groups()} & {"base", "dev"})
     READY.unlink(missing_ok=True)
     LOG.unlink(missing_ok=True)
     progress = Progress(4)
