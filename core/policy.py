@@ -40,7 +40,9 @@ def evaluate(facts: CallFacts) -> Ruling:
         return Ruling(verdict=CallVerdict.ASK, rule=f"{facts.risk} actions ask an owner", approvers=owners)
     asked = Approvers(requester=True, roles=(Role.OWNER,))
     if facts.repeats_once_only:
-        return Ruling(verdict=CallVerdict.ASK, rule="a retry asks before it repeats this", approvers=asked)
+        return Ruling(
+            verdict=CallVerdict.ASK, rule="what was done once is asked before it is repeated", approvers=asked
+        )
     if facts.risk == "read":
         return Ruling(verdict=CallVerdict.ALLOW, rule="reading is allowed")
     if facts.risk == "write" and facts.allow_reason:

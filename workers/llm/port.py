@@ -85,8 +85,19 @@ class Recalled:
 
 
 @dataclass(frozen=True)
+class DoneBefore:
+    """A call that a replaced version of this very message made, and its `core.values.CallState`: it stays made."""
+
+    call: CallAsked
+    status: str
+
+
+@dataclass(frozen=True)
 class ModelRequest:
-    """One model call. `first_reply`: no assistant reply in this conversation yet; `max_tokens`: of the answer."""
+    """One model call. `first_reply`: no assistant reply in this conversation yet; `max_tokens`: of the answer.
+
+    `done_before`: what the message that is answered replaces. Language models read it in an aside.
+    """
 
     system: str
     entries: tuple[ChatEntry, ...]
@@ -94,6 +105,7 @@ class ModelRequest:
     first_reply: bool
     recalled: tuple[Recalled, ...] = ()
     max_tokens: int | None = None
+    done_before: tuple[DoneBefore, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, Usag
 from workers.llm.router import Complexity, Need, Router
 from workers.thinking.attempt import Chosen
 from workers.thinking.brief import Briefing
+from workers.thinking.manner import mode_of
 from workers.thinking.speech import Speech
 
 DIRECT = "direct"
@@ -48,6 +49,8 @@ class ModelCalls:
             tokens=briefing.tokens,
             tools=bool(briefing.request.tools),
             complexity=complexity_of(briefing),
+            tier=mode_of(talk).tier,
+            preferred=mode_of(talk).model,
             asked=talk.current.turn.asked_model,
             allowed=talk.limits.allowed,
             tried=tuple(tried),

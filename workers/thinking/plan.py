@@ -11,6 +11,7 @@ from core.clock import now
 from core.digest import canonical, digest_of
 from core.errors import AssentError
 from core.ids import derived_id, new_secret
+from core.modes import NOT_IN_THIS_MODE
 from core.store.context import Talk
 from core.tables.consent import Approval
 from core.tables.work import ToolCall
@@ -19,6 +20,7 @@ from core.values import ApprovalState, CallState, CallVerdict
 from core.views import PreviewView
 from workers.calling import bind, context_of
 from workers.llm.port import CallAsked
+from workers.thinking.manner import mode_of
 
 PREVIEW_SECONDS = 10.0
 MAX_NAME = 200
@@ -36,21 +38,29 @@ class Planner:
         self, talk: Talk, number: int, asked: Sequence[CallAsked], reason: str
     ) -> list[tuple[ToolCall, Approval | None]]:
         """Give each call its row, and its approval where people are to be asked."""
-        before = len(talk.current.calls)
+        before, most = len(talk.current.calls), self._most(talk)
         return [
-            await self._plan(talk, number, place, one, reason, over=before + place >= self.max_calls)
+            await self._plan(talk, number, place, one, reason, over=most if before + place >= most else None)
             for place, one in enumerate(asked)
         ]
 
+    def _most(self, talk: Talk) -> int:
+        """Give the calls that a turn may make: the mode can only lower it."""
+        allowed = mode_of(talk).tool_calls
+        return self.max_calls if allowed is None else min(allowed, self.max_calls)
+
     async def _plan(
-        self, talk: Talk, number: int, place: int, asked: CallAsked, reason: str, *, over: bool
+        self, talk: Talk, number: int, place: int, asked: CallAsked, reason: str, *, over: int | None
     ) -> tuple[ToolCall, Approval | None]:
         call = _row(talk, number, place, asked)
         fault = _fault(asked)
         if fault is not None:
             return _refuse(call, CallState.FAILED, fault), None
-        if over:
-            return _refuse(call, CallState.DENIED, f"a turn makes at most {self.max_calls} calls"), None
+        if not mode_of(talk).allows(call.action):
+            call.rule = NOT_IN_THIS_MODE
+            return _refuse(call, CallState.DENIED, NOT_IN_THIS_MODE), None
+        if over is not None:
+            return _refuse(call, CallState.DENIED, f"a turn makes at most {over} calls"), None
         try:
             bound = self.registry.action(asked.name)
             call.arguments = bound.check(asked.arguments)
@@ -71,7 +81,8 @@ class Planner:
             risk=spec.risk,
             allow_reason=spec.allow_reason,
             requester_role=talk.asker_role,
-            repeats_once_only=spec.effect == "at_most_once" and _was_sent_before(talk, call),
+            repeats_once_only=(spec.effect == "at_most_once" and _was_sent_before(talk, call))
+            or (spec.effect != "read" and _is_done_elsewhere(talk, call)),
         )
         ruling = policy.evaluate(facts)
         call.verdict, call.rule = ruling.verdict, ruling.rule
@@ -139,6 +150,11 @@ def _was_sent_before(talk: Talk, call: ToolCall) -> bool:
         for record in talk.turns
         for one in record.calls
     )
+
+
+def _is_done_elsewhere(talk: Talk, call: ToolCall) -> bool:
+    """Whether another version of the talk made this very call: a replaced turn's work is not repeated unasked."""
+    return any(one.action == call.action and one.arguments == call.arguments for one in talk.elsewhere)
 
 
 async def _preview(bound: BoundAction, call: ToolCall) -> PreviewView:

@@ -28,6 +28,7 @@ from workers.thinking.attempt import Attempt
 from workers.thinking.brief import Briefer
 from workers.thinking.calls import Gathered, ModelCalls
 from workers.thinking.fallback import Fallback
+from workers.thinking.manner import mode_of, within
 from workers.thinking.neutral import Neutralizer, hosts_in
 from workers.thinking.plan import Planner
 from workers.thinking.speech import Speech
@@ -119,7 +120,9 @@ class Thinker:
         `tokens`: the most that the call may take, after a model found it too long.
         """
         began = now()
-        briefing = await self._briefer.brief(talk, step.round, tokens=tokens)
+        mode = mode_of(talk)
+        briefing = await self._briefer.brief(talk, step.round, tokens=tokens, mode_prompt=mode.prompt)
+        briefing = within(talk, step.round, briefing)
         direct = parse_do(talk.current.message.text) is not None
         if direct and step.round == 0:
             chosen = self._calls.typed(step, talk, briefing, number)

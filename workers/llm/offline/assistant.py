@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from core.text import clean_text
 from workers.llm.offline import speak
 from workers.llm.offline.decide import decide
+from workers.llm.offline.held import hold_back
 from workers.llm.offline.meaning import Meaning
 from workers.llm.offline.talk import exchanges
 from workers.llm.offline.tools import Tool
@@ -35,6 +36,7 @@ class OfflineAssistant:
         talk = exchanges(request.entries)
         tools = [Tool(spec) for spec in request.tools]
         step = decide(talk, tools, await self._meaning.read(talk, tools, request.recalled))
+        step = hold_back(step, talk, request.done_before)
         text = "\n\n".join(part for part in (speak.INTRODUCTION if request.first_reply else "", step.text) if part)
         for piece in _PIECE.findall(clean_text(text)):
             yield TextDelta(piece)
