@@ -58,6 +58,7 @@ class Talk:
     turns: list[TurnRecord]
     summary: Summary | None = None
     limits: Limits = field(default_factory=Limits)
+    instructions: str | None = None
     mode: Mode | None = BUILT_IN[DEFAULT]
     elsewhere: list[ToolCall] = field(default_factory=list)
     replaces: bool = False
