@@ -26,6 +26,14 @@ async def write(session: AsyncSession, **values: Any) -> None:
     row.updated_at = now()
 
 
+async def tell(session: AsyncSession, *, state: str, sentence: str, **values: Any) -> None:
+    """Say how memory is from outside of its writer: a build under way says more, and is not talked over."""
+    row = await session.get(MemoryStatus, _ONE)
+    builds = row is not None and row.state == "rebuilding" and now() - row.updated_at < FRESH
+    if not (builds and state == "ready"):
+        await write(session, state=state, sentence=sentence, **values)
+
+
 async def is_stale(session: AsyncSession) -> bool:
     """Whether changes were dropped since the index was built."""
     row = await session.get(MemoryStatus, _ONE)
