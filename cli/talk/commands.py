@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from cli.talk import approval_commands, conversation_commands, people_commands, token_commands
+from cli.talk import (
+    approval_commands,
+    conversation_commands,
+    model_commands,
+    people_commands,
+    profile_commands,
+    token_commands,
+    usage_commands,
+)
 from cli.talk.choices import Data, Json, PasswordStdin, an_id, with_server
 
 _PANEL = "Talk"
@@ -26,11 +34,15 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for command in (login, logout, chat, history, health):
         app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
+    app.command(rich_help_panel=_PANEL, epilog=_EXITS)(usage_commands.usage)
     groups = {
         "approvals": (approval_commands.group(), "See and decide what waits for consent."),
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
         "tokens": (token_commands.group(), "Tokens for your programs."),
+        "profile": (profile_commands.group(), "What the assistant is told about you."),
         "users": (people_commands.group(), "The people of the workspace."),
+        "budget": (usage_commands.budget_group(), "The most that models may cost in a day or month."),
+        "models": (model_commands.group(), "What answers, and whether it does."),
         "audit": (_audit(), "The audit trail."),
     }
     for name, (group, words) in groups.items():

@@ -32,17 +32,17 @@ async def invite(server: Server, screen: Screen, email: str, role: str) -> None:
 
 async def set_role(server: Server, screen: Screen, user: str, role: str) -> None:
     """Give a person another role."""
-    user_id = await _find(server, user)
+    user_id = await find_person(server, user)
     await change(server, screen, "PATCH", f"/users/{user_id}", {"role": role}, f"Now {role}:")
 
 
 async def disable(server: Server, screen: Screen, user: str) -> None:
     """Sign a person out everywhere and refuse them from now on."""
-    user_id = await _find(server, user)
+    user_id = await find_person(server, user)
     await change(server, screen, "POST", f"/users/{user_id}/disable", None, "Disabled:")
 
 
-async def _find(server: Server, user: str) -> str:
+async def find_person(server: Server, user: str) -> str:
     """Return the id of a person who is named by id or e-mail."""
     if "@" not in user:
         return quote(user, safe="")

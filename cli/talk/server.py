@@ -49,6 +49,21 @@ class Server:
                 break
         return answer(response)
 
+    async def stream(self, path: str, **query: Any) -> AsyncIterator[str]:
+        """Give the text that the path answers, piece by piece; raises ServerError, NotSignedIn or Unavailable."""
+        known = {name: one for name, one in query.items() if one is not None}
+        headers = HEADERS | {"Authorization": f"Bearer {await self.token()}"}
+        try:
+            async with self._client.stream("GET", path, params=known, headers=headers) as response:
+                if not response.is_success:
+                    await response.aread()
+                    answer(response)
+                async for text in response.aiter_text():
+                    yield text
+        except httpx.TransportError as error:
+            message = f"The server cannot be reached, or broke off: {str(error) or type(error).__name__}"
+            raise Unavailable(message) from None
+
     async def token(self, *, renew: bool = False) -> str:
         """Return an access token that is good for some seconds more; `renew` when the server refused the last."""
         if renew or self.credentials.expires_at - _EARLY < time.time():
