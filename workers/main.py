@@ -19,10 +19,14 @@ from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.asking.ask import Asker
 from workers.llm.aside import Aside
+from workers.llm.check import Checker
 from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
+from workers.memory.look_up import Answerer
+from workers.memory.memory import Forgetful, Memory
 from workers.memory.port import Embedder, Index
+from workers.memory.queue import run_memory
 from workers.memory.recall import Recaller
 from workers.reading.read import Reader
 from workers.records.archive import Archive
@@ -42,11 +46,18 @@ from workers.thinking.think import Thinker
 from workflows import policies
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
+from workflows.check_model import CheckModel
 from workflows.handles import Workflows
+from workflows.lookup import Lookup
+from workflows.memory_handles import MemoryWorkflows
 from workflows.read_document import ReadDocument
 from workflows.reflect import Reflect
 
-QUEUES = frozenset({policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE})
+QUEUES = frozenset(
+    {policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE}
+    | {policies.MEMORY_QUEUE, policies.INDEX_QUEUE}
+)
+_WORKFLOWS = (ChatTurn, Approval, CheckModel, Lookup, ReadDocument, Reflect)
 DRAIN = timedelta(seconds=4)
 SQL_WIDTH = 4
 """How many SQL blocks of workers run at once: more gain nothing, and keep people's messages waiting."""
@@ -80,6 +91,8 @@ class Parts:
     learner: Learner
     summariser: Summariser
     reader: Reader
+    answerer: Answerer
+    checker: Checker
 
 
 def build_parts(
@@ -120,6 +133,8 @@ def build_parts(
         learner=Learner(database, rooms, registry, aside, asks=learns),
         summariser=Summariser(database, rooms, aside, settings.context_tokens),
         reader=Reader(database, rooms, settings.uploads_dir),
+        answerer=Answerer(database, memory.embedder if memory else None, memory.index if memory else None),
+        checker=Checker(database, rooms, router),
     )
 
 
@@ -141,16 +156,18 @@ def _known_hosts(settings: Settings) -> frozenset[str]:
 def build_workers(
     client: Client, parts: Parts, queues: frozenset[str], prefix: str = "", runner: WorkflowRunner | None = None
 ) -> list[Worker]:
-    """Make one Temporal worker for each queue. Tests pass a sandboxed `runner`."""
+    """Make one Temporal worker for each queue but `index`, see `run_memory`. Tests pass a sandboxed `runner`."""
     steps = parts.steps
     reading = [parts.reader.read_document, parts.reader.fail_document]
+    asides = [parts.learner.learn, parts.summariser.summarise, parts.checker.check_model]
     activities: dict[str, Sequence[Callable[..., Any]]] = {
         policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],
         policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval, *reading],
-        policies.MODELS_QUEUE: [parts.thinker.think, parts.learner.learn, parts.summariser.summarise],
+        policies.MODELS_QUEUE: [parts.thinker.think, *asides],
         policies.ACTIONS_QUEUE: [parts.actor.act],
+        policies.MEMORY_QUEUE: [parts.answerer.look_up],
     }
-    return [_worker(client, name, prefix, activities[name], runner) for name in sorted(queues)]
+    return [_worker(client, name, prefix, activities[name], runner) for name in sorted(queues & activities.keys())]
 
 
 def _worker(
@@ -160,7 +177,7 @@ def _worker(
     return Worker(
         client,
         task_queue=prefix + name,
-        workflows=[ChatTurn, Approval, ReadDocument, Reflect] if name == policies.TURNS_QUEUE else [],
+        workflows=_WORKFLOWS if name == policies.TURNS_QUEUE else (),
         activities=activities,
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=pollers,
@@ -180,13 +197,18 @@ async def run_workers(
     ring: KeyRing,
     queues: set[str] | None,
     stop: asyncio.Event,
+    begun: asyncio.Event | None = None,
 ) -> None:
-    """Run the queues (all when None) and, with the turns, the upkeep; drain and return once `stop` is set."""
+    """Run the queues (all when None) and, with the turns, the upkeep; drain and return once `stop` is set.
+
+    Memory starts once `begun` is set: it needs seconds of CPU, which the start of the product comes before.
+    """
     database = database.behind(SQL_WIDTH)
     registry = Registry.load(native_connectors(database, settings.files_dir))
     router = build_router(settings)
-    parts = build_parts(settings, database, client, rooms, ring, registry, router)
     wanted = frozenset(queues) if queues else QUEUES
+    memory = _memory(settings, database, client, rooms, wanted)
+    parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=memory)
     workers = build_workers(client, parts, wanted)
     try:
         async with asyncio.TaskGroup() as group:
@@ -195,8 +217,28 @@ async def run_workers(
             if policies.TURNS_QUEUE in wanted:
                 for upkeep in (parts.relay, parts.reaper, parts.archive, parts.reader):
                     group.create_task(upkeep.run(stop))
+            if memory is not None:
+                group.create_task(run_memory(client, memory, begun or _set(), stop))
+            elif policies.INDEX_QUEUE in wanted:
+                group.create_task(Forgetful(database).run(begun or _set(), stop))
     finally:
         await router.aclose()
+
+
+def _memory(
+    settings: Settings, database: Database, client: Client, rooms: Rooms, queues: frozenset[str]
+) -> Memory | None:
+    """Make memory where something recalls, looks things up or writes the index; None when it is off."""
+    if not settings.memory or not queues & {policies.MODELS_QUEUE, policies.MEMORY_QUEUE, policies.INDEX_QUEUE}:
+        return None
+    workflows = MemoryWorkflows(Workflows(client))
+    return Memory(settings, database, rooms, workflows, keeps=policies.INDEX_QUEUE in queues)
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 async def _run_until(worker: Worker, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""Memory's one writer, its upkeep on a schedule, and its check; all on the queue `memory`."""
+"""Memory's one writer, its upkeep on a schedule, and its check; all on the queue `index`."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

@@ -38,7 +38,7 @@ class MemoryWorkflows:
         """Use the client and the prefix that others use."""
         self._client = workflows.client
         self._prefix = workflows.prefix
-        self._queue = workflows.prefix + policies.MEMORY_QUEUE
+        self._queue = workflows.prefix + policies.INDEX_QUEUE
 
     async def wake(self, call: Call) -> None:
         """Tell the one writer, starting it when it does not run. Raises Unavailable."""

@@ -58,11 +58,15 @@ MEMORY_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), maximum_attempts=5
 )
 
+CHECK_TIMEOUT = timedelta(seconds=30)
+CHECK_RETRY = RetryPolicy(maximum_attempts=1)
+
 TURNS_QUEUE = "turns"
 STEPS_QUEUE = "steps"
 MODELS_QUEUE = "models"
 ACTIONS_QUEUE = "actions"
 MEMORY_QUEUE = "memory"
+INDEX_QUEUE = "index"
 
 
 def sibling_queue(name: str) -> str:

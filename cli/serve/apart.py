@@ -80,4 +80,4 @@ async def _serve_worker(settings: Settings, queues: set[str] | None, lifetime: L
         progress(f"Working on {', '.join(sorted(queues)) if queues else 'all queues'}.")
 
     async with open_ground(settings, load_ring(settings.data_dir), None) as ground:
-        await run_until_stopped([run_workers(ground, queues, lifetime.stop)], lifetime, announce)
+        await run_until_stopped([run_workers(ground, queues, lifetime)], lifetime, announce)

@@ -15,11 +15,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Lifetime:
-    """`stop` is set by the first SIGINT or SIGTERM; the second ends the process at once."""
+    """`stop` is set by the first SIGINT or SIGTERM; the second ends the process at once.
+
+    `begun` is set once everything serves: what may wait until then waits for it.
+    """
 
     def __init__(self, body: "Callable[[Lifetime], Coroutine[Any, Any, None]]") -> None:
         """Start the body; it watches `stop` once it has set `serving`, and is cancelled by a signal before that."""
         self.stop = asyncio.Event()
+        self.begun = asyncio.Event()
         self.serving = False
         self._body = asyncio.create_task(body(self))
 

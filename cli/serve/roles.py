@@ -67,11 +67,12 @@ async def run_api(ground: Ground, taken: socket.socket, stop: asyncio.Event) -> 
     await serve_web(app, ground.settings, taken, stop)
 
 
-async def run_workers(ground: Ground, queues: set[str] | None, stop: asyncio.Event) -> None:
-    """Work on the queues (None = all) until `stop`."""
+async def run_workers(ground: Ground, queues: set[str] | None, lifetime: Lifetime) -> None:
+    """Work on the queues (None = all) until the lifetime's `stop`."""
     from workers.main import run_workers as run  # slow to import: only where it runs
 
-    await run(ground.settings, ground.database, ground.client, ground.rooms, ground.ring, queues, stop)
+    stop, begun = lifetime.stop, lifetime.begun
+    await run(ground.settings, ground.database, ground.client, ground.rooms, ground.ring, queues, stop, begun)
 
 
 async def run_until_stopped(
@@ -84,7 +85,7 @@ async def run_until_stopped(
     async with asyncio.TaskGroup() as group:
         running = {group.create_task(part) for part in parts}
         stopped = group.create_task(lifetime.stop.wait())
-        announcing = group.create_task(begun())
+        announcing = group.create_task(_announce(lifetime, begun))
         done, _ = await asyncio.wait({stopped, *running}, return_when=asyncio.FIRST_COMPLETED)
         announcing.cancel()
         stopped.cancel()
@@ -92,3 +93,8 @@ async def run_until_stopped(
         await asyncio.wait(running - done or {stopped}, timeout=DRAIN_SECONDS)
         for task in running:
             task.cancel()
+
+
+async def _announce(lifetime: Lifetime, begun: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    await begun()
+    lifetime.begun.set()

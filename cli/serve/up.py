@@ -42,7 +42,7 @@ async def _serve(settings: Settings, ring: KeyRing, taken: socket.socket, lifeti
             if browser:
                 await asyncio.to_thread(webbrowser.open, near_address(taken))
 
-        parts = [run_api(ground, taken, lifetime.stop), run_workers(ground, None, lifetime.stop)]
+        parts = [run_api(ground, taken, lifetime.stop), run_workers(ground, None, lifetime)]
         await run_until_stopped(parts, lifetime, announce)
         progress("Stopping ...")
 

@@ -73,7 +73,7 @@ class Memory:
         self.index = LaterIndex(lambda: import_module("workers.memory.index").LanceIndex(settings.memory_dir))
 
     def writing(self) -> "tuple[Writer, Checker]":
-        """Make what the queue `memory` runs; this imports LanceDB."""
+        """Make what the queue `index` runs; this imports LanceDB."""
         writer = import_module("workers.memory.writer").Writer
         checker = import_module("workers.memory.check").Checker
         return (

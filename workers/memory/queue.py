@@ -1,4 +1,4 @@
-"""The queue `memory`: served once the product is ready, since what it needs takes seconds of CPU to import."""
+"""The queue `index`: served once the product is ready, since what it needs takes seconds of CPU to import."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def memory_worker(
     """Make the queue's worker. Its activities are few and long; it never holds the others up."""
     return Worker(
         client,
-        task_queue=prefix + policies.MEMORY_QUEUE,
+        task_queue=prefix + policies.INDEX_QUEUE,
         workflows=[MemoryWriter, MemoryUpkeep, MemoryCheck],
         activities=activities,
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
