@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from temporalio.client import Client
 
 from api.bodies import JsonBodies
+from api.checking import Models
 from api.edge import Edge
 from api.gateway.gateway import Gateway
 from api.history import Histories
@@ -37,8 +38,11 @@ from api.rest import (
     invitations,
     messages,
     model_rules,
+    models,
     modes,
+    profile,
     reads,
+    search,
     summaries,
     threads,
     tokens,
@@ -47,6 +51,7 @@ from api.rest import (
     users,
 )
 from api.rest.context import Context
+from api.searching import Searching
 from api.signing import Signing
 from api.tokens import Tokens
 from connectors.registry import Registry, native_connectors
@@ -62,6 +67,7 @@ from workflows.handles import Workflows
 PREFIX = "/api/v1"
 NOUNS = (
     auth,
+    profile,  # /users/me, before /users/{user_id}
     users,
     invitations,
     conversations,
@@ -78,10 +84,12 @@ NOUNS = (
     usage,
     budgets,
     model_rules,
+    models,
     facts,
     summaries,
     threads,
     reads,
+    search,
 )
 STREAMED = frozenset({("POST", f"{PREFIX}/documents")})
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -130,6 +138,8 @@ def build_doors(
         histories=Histories(database, workflows.client, temporal.ui_url),
         registry=Registry.load(native_connectors(database, settings.files_dir)),
         probes=Probes(settings, database, workflows.client, temporal, gateway.stats),
+        models=Models(settings, database, workflows),
+        searching=Searching(database, workflows, has_memory=settings.memory),
     )
     rest = build_rest(context, _lifespan(gateway, intake, keys))
     # No on_startup here: it would take the lifespan away from FastAPI.

@@ -1,5 +1,6 @@
 """What SQL tells of a turn: the message, its states, rounds, tool calls, approvals, decisions and audit rows."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from core.prices import dollars
 from core.store.timeline import TurnRecords
 from core.tables.consent import Approval, Decision
 from core.tables.cost import Usage
+from core.tables.memory import Recall
 from core.tables.records import StoredEvent
 from core.tables.work import Round, ToolCall
 from core.values import ApprovalState, CallState
@@ -48,6 +50,8 @@ def recorded(records: TurnRecords) -> Iterator[Entry]:
     for event in records.events:
         yield _state(event, records)
     paid = {row.round: row for row in records.usage if row.state == "settled" and row.purpose == "reply"}
+    if records.recall is not None:
+        yield _recall(records.recall)
     for row in records.rounds:
         yield _round(row, paid.get(row.number))
     yield from _spent(records)
@@ -85,6 +89,22 @@ def _message(records: TurnRecords) -> Iterator[Entry]:
             detail=excerpt(reply.text),
             duration_ms=reply.response_time_ms,
         )
+
+
+def _recall(row: Recall) -> Entry:
+    """Tell how much was recalled, never the texts: they may be forgotten since."""
+    names = sorted({str(item.get("name")) for item in row.items if item.get("name")})
+    kinds = Counter(str(item["kind"]) for item in row.items)
+    counted = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+    told = f"Recalled {counted}" if row.items else "Went on without memory"
+    return Entry(
+        at=row.created_at,
+        lane="turn",
+        kind=f"recall.{row.state}",
+        title=told,
+        detail=row.reason or (", ".join(names) or None),
+        duration_ms=row.took_ms,
+    )
 
 
 def _state(event: StoredEvent, records: TurnRecords) -> Entry:

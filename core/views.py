@@ -339,6 +339,17 @@ class PersonView(Value):
     disabled_at: datetime | None = None
 
 
+class ProfileView(Value):
+    """What a person says about themselves; only they see it, and the model that answers them."""
+
+    id: str
+    email: str
+    name: str
+    locale: str | None
+    time_zone: str | None
+    preferences: dict[str, str]
+
+
 class InvitationView(Value):
     """A way into the workspace that somebody offered to an e-mail address; the token itself is shown once only."""
 
@@ -395,6 +406,37 @@ class BudgetView(Value):
     renews_at: datetime
     created_by: str
     updated_at: datetime
+
+
+class ModelHealthView(Value):
+    """The newest word on a model: from a check, or from when its calls began to fail or went well again."""
+
+    ok: bool
+    code: str
+    sentence: str
+    took_ms: int | None
+    models_seen: int | None
+    at: datetime
+
+
+class ModelView(Value):
+    """A configured model; no keys and no addresses. Prices: US dollars for a million tokens, null when not known.
+
+    `allowed`: whether who asks may ask it; `health` null: nobody has checked it, and nothing went wrong.
+    """
+
+    name: str
+    provider: str
+    tier: str
+    tools: bool
+    images: bool
+    context_tokens: int | None
+    max_output_tokens: int | None
+    input_price: float | None
+    output_price: float | None
+    price_known: bool
+    allowed: bool
+    health: ModelHealthView | None
 
 
 class ModelRuleView(Value):

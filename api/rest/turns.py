@@ -8,9 +8,9 @@ from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Limit, Page
 from api.timeline import Timeline
 from core.ids import ClientId
-from core.store import calls, conversations, partials, turns
+from core.store import calls, conversations, partials, recollections, turns
 from core.values import Value
-from core.views import PartialView, ToolCallView, TurnView
+from core.views import PartialView, RecallTextsView, ToolCallView, TurnView
 
 router = APIRouter(tags=["turns"])
 
@@ -35,6 +35,13 @@ async def list_calls(here: Here, who: Who, turn_id: PathId) -> Page[ToolCallView
         await turns.one(session, who, turn_id)
         found = await calls.of_turn(session, who, turn_id)
     return Page(items=found, next=None, total=len(found))
+
+
+@router.get("/turns/{turn_id}/recall")
+async def get_recall(here: Here, who: Who, turn_id: PathId) -> RecallTextsView | None:
+    """Show what a turn was given from memory, with the texts that are still there; null when it looked nothing up."""
+    async with here.database.reading() as session:
+        return await recollections.of_turn(session, who, turn_id)
 
 
 @router.get("/turns/{turn_id}/partial")

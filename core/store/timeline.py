@@ -14,6 +14,7 @@ from core.store import audit, turns
 from core.store.messages import reply_id
 from core.tables.consent import Approval, Decision
 from core.tables.cost import Usage
+from core.tables.memory import Recall
 from core.tables.people import User
 from core.tables.records import AuditRow, StoredEvent, WorkflowHistory
 from core.tables.talk import Message
@@ -41,6 +42,7 @@ class TurnRecords:
     histories: dict[str, WorkflowHistory]
     usage: Sequence[Usage]
     names: dict[str, str]
+    recall: Recall | None = None
 
 
 async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> TurnRecords:
@@ -67,6 +69,7 @@ async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> TurnRe
         untold=await _rows(session, Outbox, Outbox.ref.startswith(turn_id, autoescape=True), Outbox.created_at),
         histories={row.workflow_id: row for row in kept},
         usage=await _rows(session, Usage, Usage.turn_id == turn_id, Usage.id),
+        recall=await session.get(Recall, turn_id),
         names=await _names(session, people | {row.decided_by for row in approvals}),
     )
 

@@ -36,6 +36,8 @@ EXPECTED: dict[str, Line] = {
     "GET /health": OPEN,
     "GET /ready": OPEN,
     "GET /me": LIST,
+    "GET /users/me": LIST,
+    "PATCH /users/me": Line(bo=200, eve=200, body={"locale": "de-AT"}),
     "GET /users": Line(bo=200, eve=200),
     "GET /users/{user_id}": Line(bo=200),
     "PATCH /users/{user_id}": Line(bo=403, body={"role": "viewer"}),
@@ -78,11 +80,13 @@ EXPECTED: dict[str, Line] = {
     "GET /unread": LIST,
     "GET /turns/{turn_id}": Line(),
     "GET /turns/{turn_id}/calls": Line(),
+    "GET /turns/{turn_id}/recall": Line(),
     "GET /turns/{turn_id}/partial": Line(),
     "GET /turns/{turn_id}/history": Line(),
     "POST /turns/{turn_id}/stop": Line(),
     "POST /turns/{turn_id}/retry": Line(body={"client_message_id": "again"}),
     "GET /documents": LIST,
+    "GET /search": Line(bo=422, eve=422),
     "POST /documents": Line(bo=422, eve=422, body={}),
     "GET /documents/{document_id}": Line(),
     "GET /documents/{document_id}/content": Line(),
@@ -90,6 +94,16 @@ EXPECTED: dict[str, Line] = {
     "GET /approvals": LIST,
     "GET /approvals/{approval_id}": Line(),
     "POST /approvals/{approval_id}/decision": Line(body=DECISION),
+    "GET /usage": LIST,
+    "GET /usage.csv": LIST,
+    "GET /usage/summary": LIST,
+    "GET /usage/suggestions": LIST,
+    "GET /budgets": LIST,
+    "POST /budgets": Line(bo=403, eve=200, body={"period": "day", "tokens": 5}),
+    "DELETE /budgets/{budget_id}": Line(bo=403),
+    "GET /model-rules": LIST,
+    "POST /model-rules": Line(bo=403, eve=200, body={"allowed": []}),
+    "DELETE /model-rules/{rule_id}": Line(bo=403),
     "GET /connectors": LIST,
     "GET /audit": Line(bo=403, eve=200),
     "GET /audit/verify": Line(bo=403, eve=200),
@@ -137,6 +151,9 @@ async def anas(house: House, ana: Person) -> Belongings:
         "POST", "/documents", files={"file": ("a.txt", b"Hers.")}, data={"conversation_id": conversation_id}
     )
     turn = (await ana.ask("GET", f"/turns/{turn_id}")).json()
+    hers = {"user_id": ana.principal.user_id}
+    budget = await ana.ask("POST", "/budgets", json={"period": "day", "tokens": 5, **hers})
+    rule = await ana.ask("POST", "/model-rules", json={"allowed": [], **hers})
     return Belongings(
         {
             "user_id": ana.principal.user_id,
@@ -146,6 +163,8 @@ async def anas(house: House, ana: Person) -> Belongings:
             "fact_id": (await ana.ask("POST", "/facts", json={"text": "I was born in Riga."})).json()["id"],
             "approval_id": approval.id,
             "document_id": document.json()["id"],
+            "budget_id": budget.json()["id"],
+            "rule_id": rule.json()["id"],
             "branch": "trunk",
             "name": "her_own",
             "invitation_id": invited.json()["invitation"]["id"],
