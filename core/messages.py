@@ -122,6 +122,23 @@ class LeaseAnswer(Value):
     ended: bool = False
 
 
+class ModelCheck(Value):
+    """Which model to look at, by our name for it."""
+
+    name: str
+
+
+class ModelChecked(Value):
+    """What a look at a model gave: a code for programs, a sentence of ours; `models_seen` that its endpoint lists."""
+
+    name: str
+    ok: bool
+    code: str
+    sentence: str
+    took_ms: int | None = None
+    models_seen: int | None = None
+
+
 class TurnEnding(Value):
     """Ends a turn that did not answer: `failed` with a code and a sentence of ours, or stopped."""
 

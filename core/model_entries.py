@@ -1,9 +1,11 @@
 """The models that the settings name, in their order: the one of ASSENT_MODEL_NAME first, then those of `[[models]]`."""
 
 from core.errors import Misconfigured
+from core.prices import Amounts, Prices, price_of
 from core.settings import ModelEntry, Settings
 
 OFFLINE = "offline assistant"
+_SAMPLE = 10_000  # tokens: long talks may have another price, which is not the one to show
 
 
 def entries_of(settings: Settings) -> tuple[ModelEntry, ...]:
@@ -48,3 +50,27 @@ def _fault(entry: ModelEntry) -> str | None:
     if entry.provider == "openrouter" and "/" not in (entry.model or entry.name):
         return "needs model, written as maker/model"
     return None
+
+
+def listed_by(entry: ModelEntry) -> str | None:
+    """Give the provider's name, or its API's address, as the price list has it."""
+    if entry.provider == "openai-compatible":
+        return entry.base_url
+    return "aws" if entry.provider == "bedrock" else entry.provider
+
+
+def set_prices(entry: ModelEntry) -> Prices:
+    """Give the prices that were set by hand."""
+    return Prices(input=entry.input_price, output=entry.output_price)
+
+
+def prices_of(entry: ModelEntry) -> tuple[float | None, float | None]:
+    """Give what a million tokens of input and of output cost, in US dollars; None where that is not known."""
+    provider, reference, by_hand = listed_by(entry), entry.model or entry.name, set_prices(entry)
+    one = price_of(provider, reference, by_hand, Amounts(input=_SAMPLE, output=0))
+    other = price_of(provider, reference, by_hand, Amounts(input=0, output=_SAMPLE))
+    return _dollars(one), _dollars(other)
+
+
+def _dollars(micros: int | None) -> float | None:
+    return None if micros is None else micros / _SAMPLE

@@ -158,8 +158,8 @@ def build_workers(
 ) -> list[Worker]:
     """Make one Temporal worker for each queue but `index`, see `run_memory`. Tests pass a sandboxed `runner`."""
     steps = parts.steps
-    reading = [parts.reader.read_document, parts.reader.fail_document]
-    asides = [parts.learner.learn, parts.summariser.summarise, parts.checker.check_model]
+    reading: list[Callable[..., Any]] = [parts.reader.read_document, parts.reader.fail_document]
+    asides: list[Callable[..., Any]] = [parts.learner.learn, parts.summariser.summarise, parts.checker.check_model]
     activities: dict[str, Sequence[Callable[..., Any]]] = {
         policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],
         policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval, *reading],

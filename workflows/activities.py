@@ -11,6 +11,8 @@ from core.messages import (
     DocumentFailure,
     LeaseAnswer,
     LookupAnswer,
+    ModelCheck,
+    ModelChecked,
     Summarised,
     ThinkInput,
     Thought,
@@ -93,4 +95,10 @@ async def fail_document(failure: DocumentFailure) -> None:  # noqa: ARG001
 @activity.defn(name="look_up")
 async def look_up(lookup_id: str) -> LookupAnswer:  # noqa: ARG001
     """Ask memory for messages that mean what somebody looks for."""
+    _elsewhere()
+
+
+@activity.defn(name="check_model")
+async def check_model(check: ModelCheck) -> ModelChecked:  # noqa: ARG001
+    """Look at a model: whether it answers and takes its key."""
     _elsewhere()

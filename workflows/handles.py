@@ -2,19 +2,40 @@
 
 from collections.abc import Sequence
 
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from core.errors import Unavailable
-from core.messages import DecisionMade, DocumentInput, LeaseGranted, ReflectInput, TurnInput, Withdrawal
+from core.ids import new_id
+from core.messages import (
+    DecisionMade,
+    DocumentInput,
+    LeaseGranted,
+    LookupAnswer,
+    LookupInput,
+    ModelCheck,
+    ModelChecked,
+    ReflectInput,
+    TurnInput,
+    Withdrawal,
+)
 from core.values import ACCEPTED, CLOSED
 from workflows import policies
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
+from workflows.check_model import CheckModel
+from workflows.lookup import Lookup
 from workflows.read_document import ReadDocument
 from workflows.reflect import Reflect
+
+_NO_MEMORY = "Memory does not answer just now."
 
 
 def turn_workflow_id(turn_id: str) -> str:
@@ -101,6 +122,40 @@ class Workflows:
             )
         except WorkflowAlreadyStartedError:
             return
+        except RPCError as error:
+            raise _unavailable() from error
+
+    async def look_up(self, lookup_id: str) -> LookupAnswer:
+        """Ask memory a question that is written down, and wait for its answer. Raises Unavailable."""
+        try:
+            return await self.client.execute_workflow(
+                Lookup.run,
+                LookupInput(lookup_id=lookup_id),
+                id=f"lookup-{lookup_id}",
+                task_queue=self.prefix + policies.TURNS_QUEUE,
+                execution_timeout=policies.LOOKUP_TIMEOUT,
+                request_eager_start=True,
+                rpc_timeout=policies.LOOKUP_TIMEOUT,
+            )
+        except WorkflowFailureError:
+            return LookupAnswer(reason=_NO_MEMORY)
+        except RPCError as error:
+            raise _unavailable() from error
+
+    async def check_model(self, name: str) -> ModelChecked:
+        """Let a worker look at a model, and wait for its word. Raises Unavailable."""
+        try:
+            return await self.client.execute_workflow(
+                CheckModel.run,
+                ModelCheck(name=name),
+                id=new_id("chk"),
+                task_queue=self.prefix + policies.TURNS_QUEUE,
+                execution_timeout=policies.CHECK_TIMEOUT,
+                rpc_timeout=policies.CHECK_TIMEOUT,
+            )
+        except WorkflowFailureError as error:
+            message = "No worker looked at the model in time."
+            raise Unavailable(message) from error
         except RPCError as error:
             raise _unavailable() from error
 

@@ -8,11 +8,13 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 
+from api.checking import Models
 from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits
 from api.probes import Probes
 from api.scopes import check_request
+from api.searching import Searching
 from api.signing import Signing
 from api.tokens import Tokens
 from connectors.registry import Registry
@@ -41,6 +43,8 @@ class Context:
     histories: Histories
     registry: Registry
     probes: Probes
+    models: Models
+    searching: Searching
 
 
 def _context(request: Request) -> Context:

@@ -8,14 +8,7 @@ from pydantic_ai.settings import ModelSettings
 
 from core.errors import Misconfigured
 from core.settings import ModelEntry
-
-
-@dataclass(frozen=True)
-class Seen:
-    """How many models an endpoint lists, and whether ours is among them; None: it does not tell."""
-
-    models: int | None = None
-    listed: bool | None = None
+from workers.llm.sight import Seen
 
 
 def _same(call_id: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx2
 
-from workers.llm.connection import Seen
 from workers.llm.errors import ModelError, ModelRateLimited, ModelRefusedKey, ModelRequestRejected, ModelUnavailable
+from workers.llm.sight import Seen
 
 LOOK_SECONDS = 5.0
 _REFUSED = frozenset({401, 402, 403})

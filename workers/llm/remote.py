@@ -17,11 +17,12 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from core.text import clean_text
 from workers.llm.answers import REFUSED, calls_of, is_refusal, usage_of
-from workers.llm.connection import Connection, Seen
+from workers.llm.connection import Connection
 from workers.llm.errors import ModelAnswerInvalid, ModelError
 from workers.llm.failures import our_error
 from workers.llm.http import hanging_up
 from workers.llm.port import ModelItem, ModelRequest, TextDelta
+from workers.llm.sight import Seen
 from workers.llm.timing import Patience, Timeouts
 from workers.llm.wire import history_of, names_of, parameters_of
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.prices import MILLION, Amounts, Prices, price_of
+from core.model_entries import listed_by, prices_of, set_prices
+from core.prices import Amounts, Prices, price_of
 from core.settings import ModelEntry
 from core.store.usage import Figures
 from workers.llm.port import UsageReported
@@ -76,8 +77,7 @@ class Traits:
 
 def traits_of(entry: ModelEntry) -> Traits:
     """Give the traits of an entry, with its prices where they are known."""
-    reference, listed_by = entry.model or entry.name, _listed_by(entry)
-    by_hand = Prices(input=entry.input_price, output=entry.output_price)
+    prices = prices_of(entry)
     return Traits(
         provider=entry.provider,
         tier=entry.tier,
@@ -85,20 +85,9 @@ def traits_of(entry: ModelEntry) -> Traits:
         images=entry.images,
         context_tokens=entry.context_tokens,
         max_output_tokens=entry.max_output_tokens,
-        input_price=_dollars(price_of(listed_by, reference, by_hand, Amounts(input=MILLION, output=0))),
-        output_price=_dollars(price_of(listed_by, reference, by_hand, Amounts(input=0, output=MILLION))),
-        reference=reference,
-        listed_by=listed_by,
-        set_prices=by_hand,
+        input_price=prices[0],
+        output_price=prices[1],
+        reference=entry.model or entry.name,
+        listed_by=listed_by(entry),
+        set_prices=set_prices(entry),
     )
-
-
-def _listed_by(entry: ModelEntry) -> str | None:
-    """Give the provider's name, or its API's address, as the price list has it."""
-    if entry.provider == "openai-compatible":
-        return entry.base_url
-    return "aws" if entry.provider == "bedrock" else entry.provider
-
-
-def _dollars(micros: int | None) -> float | None:
-    return None if micros is None else micros / MILLION
