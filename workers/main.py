@@ -205,9 +205,9 @@ async def run_workers(
     """
     database = database.behind(SQL_WIDTH)
     registry = Registry.load(native_connectors(database, settings.files_dir))
-    router = build_router(settings)
     wanted = frozenset(queues) if queues else QUEUES
     memory = _memory(settings, database, client, rooms, wanted)
+    router = build_router(settings, memory.embedder if memory is not None else None)
     parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=memory)
     workers = build_workers(client, parts, wanted)
     try:
