@@ -1,6 +1,7 @@
 """The names that `model` may have: `assent`, `assent:MODE`, and those of the models that are set up."""
 
 from core.errors import NotFound
+from core.model_entries import entries_of
 from core.permissions import Principal
 from core.settings import Settings
 from core.store import limits, modes
@@ -21,9 +22,7 @@ class Names:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         """Take the settings, and where modes and rules are."""
-        self._set_up = tuple(
-            dict.fromkeys([*filter(None, [settings.model_name]), *(one.name for one in settings.models)])
-        )
+        self._set_up = tuple(entry.name for entry in entries_of(settings))
         self._database = database
 
     async def listed(self, who: Principal) -> list[str]:

@@ -1,0 +1,48 @@
+"""A house with Ana and Bo of one workspace and Eve of another, and Ana's program with OpenAI's client."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from openai import AsyncOpenAI
+
+from core.keys import KeyRing
+from core.permissions import Role
+from core.settings import ModelEntry, Settings
+from core.store.database import Database
+from tests.api.openai.hand import Hand, client_of, secret_of
+from tests.api.rest.house import House, Person, open_house
+
+
+@pytest.fixture
+async def house(tmp_path: Path, sqlite_database: Database, ring: KeyRing) -> AsyncIterator[House]:
+    model = ModelEntry(name="strong-one", base_url="http://127.0.0.1:9/v1")
+    settings = Settings(data_dir=tmp_path, models=(model,), public_url="https://assent.test")
+    async with open_house(settings, sqlite_database, ring) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def ana(house: House) -> Person:
+    return await house.person(await house.workspace(), Role.OWNER)
+
+
+@pytest.fixture
+async def bo(house: House, ana: Person) -> Person:
+    return await house.person(ana.principal.workspace_id)
+
+
+@pytest.fixture
+async def eve(house: House) -> Person:
+    return await house.person(await house.workspace(), Role.OWNER)
+
+
+@pytest.fixture
+def hand(house: House) -> Hand:
+    return Hand(house)
+
+
+@pytest.fixture
+async def openai(house: House, ana: Person) -> AsyncIterator[AsyncOpenAI]:
+    async with client_of(house, await secret_of(house, ana)) as client:
+        yield client

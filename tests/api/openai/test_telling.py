@@ -1,0 +1,35 @@
+"""What was told cannot be unsaid: a text that turns out otherwise is said anew, and that is said."""
+
+from api.openai.telling import BEGAN_AGAIN, Telling
+
+
+class TestTelling:
+    def test_only_what_is_new_is_told(self):
+        telling = Telling()
+
+        assert [telling.go_on(text) for text in ("Hel", "Hello", "Hello", "Hello!")] == ["Hel", "lo", "", "!"]
+
+    def test_a_restart_that_says_the_same_is_not_heard(self):
+        telling = Telling()
+        told = [telling.go_on(text) for text in ("Hello th", "", "Hel", "Hello there")]
+
+        assert told == ["Hello th", "", "", "ere"]
+
+    def test_a_restart_that_says_something_else_says_so(self):
+        telling = Telling()
+        told = [telling.go_on(text) for text in ("Hello", "Hel", "Help is here")]
+
+        assert told == ["Hello", "", f"{BEGAN_AGAIN}Help is here"]
+
+    def test_an_end_that_is_shorter_is_said_anew(self):
+        telling = Telling()
+        telling.go_on("Hello there")
+
+        assert telling.go_on("Hello", is_final=True) == f"{BEGAN_AGAIN}Hello"
+
+    def test_a_notice_stands_apart_from_the_text(self):
+        telling = Telling()
+        told = [telling.go_on("I ask."), telling.put_in("Consent?"), telling.go_on("I ask.\n\nDone.")]
+
+        assert told == ["I ask.", "\n\nConsent?", "\n\nDone."]
+        assert telling.whole == "I ask.\n\nConsent?\n\nDone."
