@@ -36,6 +36,7 @@ from api.rest import (
     facts,
     health,
     invitations,
+    memory,
     messages,
     model_rules,
     models,
@@ -63,6 +64,7 @@ from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.temporal import TemporalState
 from workflows.handles import Workflows
+from workflows.memory_handles import MemoryWorkflows
 
 PREFIX = "/api/v1"
 NOUNS = (
@@ -90,6 +92,7 @@ NOUNS = (
     threads,
     reads,
     search,
+    memory,
 )
 STREAMED = frozenset({("POST", f"{PREFIX}/documents")})
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -138,6 +141,7 @@ def build_doors(
         histories=Histories(database, workflows.client, temporal.ui_url),
         registry=Registry.load(native_connectors(database, settings.files_dir)),
         probes=Probes(settings, database, workflows.client, temporal, gateway.stats),
+        memory=MemoryWorkflows(workflows),
         models=Models(settings, database, workflows),
         searching=Searching(database, workflows, has_memory=settings.memory),
     )

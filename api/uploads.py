@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ async def form_of(request: Request, max_bytes: int) -> AsyncIterator[FormData]:
         await form.close()
 
 
-async def bounded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+async def bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
     """Give a request's body as it comes; raises TooLarge, or Invalid when the client went away."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared[:20]) > max_bytes:

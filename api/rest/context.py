@@ -24,6 +24,7 @@ from core.rooms import Rooms
 from core.settings import Settings
 from core.store.audit import AuditTrail
 from core.store.database import Database
+from workflows.memory_handles import MemoryWorkflows
 
 _ID = re.compile(r"[a-z]{2,4}_[0-9a-z]{26}")
 
@@ -43,6 +44,7 @@ class Context:
     histories: Histories
     registry: Registry
     probes: Probes
+    memory: MemoryWorkflows
     models: Models
     searching: Searching
 

@@ -4,10 +4,12 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from core import tables
+from core.migrations.drawn import is_modelled
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=SQLModel.metadata,
+    include_name=is_modelled,
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -95,8 +95,8 @@ def _markdown(reading: Reading) -> Iterator[Block]:
 
 
 def _html(reading: Reading) -> Iterator[Block]:
-    from bs4 import BeautifulSoup, NavigableString
-    from bs4.element import Tag
+    from bs4 import BeautifulSoup
+    from bs4.element import NavigableString, Tag
 
     soup = BeautifulSoup(reading.path.read_bytes(), "html.parser")
     if soup.contains_replacement_characters:
