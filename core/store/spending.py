@@ -61,10 +61,10 @@ async def grouped(
     of_these = _joined(select(key.label("key"), *_sums()), group).where(theirs(who, span), key.is_not(None))
     count = select(func.count(key.distinct()))
     total = (await session.execute(_joined(count, group).where(theirs(who, span)))).scalar_one()
-    order, after = (key.desc(), key < cursor) if group in _NEWEST_FIRST else (key, key > cursor)
-    statement = of_these.group_by(key).order_by(order).limit(limit + 1)
+    newest = group in _NEWEST_FIRST
+    statement = of_these.group_by(key).order_by(key.desc() if newest else key).limit(limit + 1)
     if cursor is not None:
-        statement = statement.where(after)
+        statement = statement.where(key < cursor if newest else key > cursor)
     rows = (await session.execute(statement)).all()
     names = await _names(session, [row[0] for row in rows]) if group is Group.USER else {}
     shown = [UsageGroupView(key=row[0], name=names.get(row[0]), totals=_totals(row._mapping)) for row in rows[:limit]]
