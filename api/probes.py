@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from core.settings import Settings
+from core.store import memory_status
 from core.store.database import Database
 from core.temporal import TemporalState
 from core.values import Value
@@ -93,8 +94,8 @@ class Probes:
             return self._last
 
     async def _ask(self) -> Health:
-        database, temporal, workers = await asyncio.gather(
-            _bounded(self._ask_database), _bounded(self._ask_temporal), _bounded(self._ask_workers)
+        database, temporal, workers, memory = await asyncio.gather(
+            *map(_bounded, (self._ask_database, self._ask_temporal, self._ask_workers, self._ask_memory))
         )
         parts = {
             "database": database,
@@ -102,6 +103,7 @@ class Probes:
             "workers": workers,
             "gateway": self._ask_gateway(),
             "model": self._model(),
+            "memory": memory,
             "disk": _disk(self._settings.data_dir),
         }
         states = {part.state for part in parts.values()}
@@ -133,6 +135,15 @@ class Probes:
         answer = await self._client.workflow_service.describe_task_queue(request, timeout=timedelta(seconds=_LIMIT))
         since = time.time() - _POLLED_WITHIN
         return len({one.identity for one in answer.pollers if one.last_access_time.ToSeconds() > since})
+
+    async def _ask_memory(self) -> Part:
+        """Tell how memory is; without it all else works, so it never makes the whole unwell."""
+        if not self._settings.memory:
+            return Part(state=State.OK, facts={"memory": "off", "sentence": "Memory is off: ASSENT_MEMORY is false."})
+        async with self._database.reading() as session:
+            view = await memory_status.view(session)
+        facts = {"memory": view.state, "sentence": view.sentence, "model": view.model, "waiting": view.waiting}
+        return Part(state=State.OK, facts=facts)
 
     def _ask_gateway(self) -> Part:
         counts = self._gateway()

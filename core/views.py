@@ -503,4 +503,5 @@ class MemoryView(Value):
     done: int = 0
     total: int = 0
     waiting: int = 0
+    built_at: datetime | None = None
     updated_at: datetime | None = None

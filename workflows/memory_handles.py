@@ -28,7 +28,7 @@ Call = Literal["index", "tend", "rebuild"]
 WRITER = "memory-writer"
 SCHEDULE = "memory-upkeep"
 UPKEEP_EVERY = timedelta(minutes=15)
-CHECK_LIMIT = timedelta(minutes=5)
+CHECK_LIMIT = timedelta(seconds=25)
 
 
 class MemoryWorkflows:

@@ -57,6 +57,7 @@ async def view(session: AsyncSession) -> MemoryView:
         done=row.done,
         total=row.total,
         waiting=waiting,
+        built_at=row.built_at,
         updated_at=row.updated_at,
     )
 

@@ -148,4 +148,5 @@ class MemoryStatus(SQLModel, table=True):
     done: int = 0
     total: int = 0
     stale: bool = False
+    built_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -21,11 +21,14 @@ ALARMS = ("Traceback", "PyGILState", "Fatal Python error", "Task exception was n
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a started program sees: nothing of this machine's own settings, no proxy between it and loopback."""
+    """What a started program sees: nothing of this machine's own settings, no proxy between it and loopback.
+
+    Memory is off unless asked for: it would set gigabytes up.
+    """
     # Without compiled modules each start takes three times the CPU.
     away = ("ASSENT_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(away)}
-    return kept | {"PYTHONPATH": str(ROOT), "NO_PROXY": "*"} | more
+    return kept | {"PYTHONPATH": str(ROOT), "NO_PROXY": "*", "ASSENT_MEMORY": "false"} | more
 
 
 class Product:

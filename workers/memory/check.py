@@ -18,7 +18,7 @@ from workers.memory.place import Place
 from workers.memory.shelf import Shelf
 
 SAMPLE = 500
-PATIENCE = 20.0
+PATIENCE = 10.0
 """Seconds in which what has just changed may be learned."""
 MOST = 50
 _PAUSE = 0.1

@@ -1,11 +1,13 @@
 """The steps of memory's one writer: learn what changed in SQL, tend the files, build the index anew."""
 
 import asyncio
+from datetime import datetime
 from enum import StrEnum
 
 import structlog
 from temporalio import activity
 
+from core.clock import now
 from core.faults import crash_point
 from core.messages import MemoryDone
 from core.store import changes, memory_status, remembered
@@ -129,7 +131,7 @@ class Writer:
                 if batches % TIDY_EVERY == 0:
                     await builder.tidy()
         await builder.finish()
-        await self._tell_counts(await self._keeper())
+        await self._tell_counts(await self._keeper(), built_at=now())
         return MemoryDone(batches=batches)
 
     @activity.defn
@@ -187,7 +189,7 @@ class Writer:
         async with self._database.scribbling() as session:
             await memory_status.write(session, state="rebuilding", sentence=sentence, done=done, total=total)
 
-    async def _tell_counts(self, keeper: Keeper) -> None:
+    async def _tell_counts(self, keeper: Keeper, **more: datetime) -> None:
         rows = await keeper.counts()
         edition = keeper.edition
         async with self._database.scribbling() as session:
@@ -198,4 +200,5 @@ class Writer:
                 rows=rows,
                 model=edition.model,
                 dimension=edition.dimension,
+                **more,
             )
