@@ -113,7 +113,7 @@ def _takes_part(whose: Whose, conversation_id: object) -> ColumnElement[bool]:
 
 async def _messages(session: AsyncSession, whose: Whose, ids: Sequence[str]) -> list[Recollection]:
     statement = (
-        select(Message, Turn.branch_id, Turn.place, Conversation.active_branch_id)
+        select(Message, Turn, Conversation.active_branch_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Turn, Turn.id == Message.turn_id)
         .where(Message.id.in_(ids), Message.forgotten_at.is_(None))
@@ -122,17 +122,20 @@ async def _messages(session: AsyncSession, whose: Whose, ids: Sequence[str]) -> 
     )
     known: dict[str, Sequence[Segment]] = {}
     found: list[Recollection] = []
-    for row, branch_id, place, active_branch_id in (await session.execute(statement)).all():
+    for row, turn, active_branch_id in (await session.execute(statement)).all():
         told = whose.branch_id if row.conversation_id == whose.conversation_id else active_branch_id
         if row.conversation_id not in known:
             known[row.conversation_id] = await paths.segments_of(session, row.conversation_id, told)
-        if _is_told(known[row.conversation_id], branch_id, place):
+        if any(_holds(segment, turn) for segment in known[row.conversation_id]):
             found.append(_message(row))
     return found
 
 
-def _is_told(segments: Sequence[Segment], branch_id: str | None, place: int) -> bool:
-    return any(one.branch_id == branch_id and (one.before is None or place < one.before) for one in segments)
+def _holds(segment: Segment, turn: Turn) -> bool:
+    """Whether a turn is in a segment of the path: what `paths.on_path` says in SQL, for several paths at once."""
+    if turn.branch_id != segment.branch_id or (segment.before is not None and turn.place >= segment.before):
+        return False
+    return all(turn.thread_id != thread or turn.place < at for thread, at in segment.cuts)
 
 
 async def _chunks(session: AsyncSession, whose: Whose, ids: Sequence[str]) -> list[Recollection]:
