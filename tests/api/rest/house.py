@@ -16,7 +16,7 @@ from core.clock import now
 from core.errors import Unavailable
 from core.ids import new_id
 from core.keys import KeyRing
-from core.messages import Approvers, DecisionMade
+from core.messages import Approvers, DecisionMade, LookupAnswer
 from core.permissions import Principal, Role
 from core.rooms import LocalRooms
 from core.settings import Settings
@@ -43,6 +43,9 @@ class AwayWorkflows(Workflows):
 
     async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> list[str]:
         raise Unavailable("away")
+
+    async def look_up(self, lookup_id: str) -> LookupAnswer:
+        raise Unavailable("Memory is away.")
 
     async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> str:
         if self.answer is None:
