@@ -51,7 +51,10 @@ class TestTalking:
 
 GOOD: dict[str, dict] = {
     "message.send": {"conversation_id": "cnv", "text": "Hi", "client_message_id": "m"},
+    "message.edit": {"message_id": "msg", "text": "Hi", "client_message_id": "e"},
     "turn.stop": {"turn_id": "trn"},
+    "turn.regenerate": {"turn_id": "trn", "client_message_id": "g"},
+    "conversation.stop": {"conversation_id": "cnv", "queued": True},
     "turn.retry": {"turn_id": "trn", "client_message_id": "r"},
     "decision.submit": {"approval_id": "apr", "verdict": "approve", "digest": "0" * 64, "decision_id": "d"},
     "conversation.join": {"conversation_id": "cnv"},
@@ -125,7 +128,7 @@ class TestBadInput:
         assert await rows(stage) == before
 
     @pytest.mark.parametrize(
-        "name", ["", "*", "message", "message.edit", "reads", "__class__", "constructor", "a" * 1000]
+        "name", ["", "*", "message", "message.erase", "reads", "__class__", "constructor", "a" * 1000]
     )
     async def test_an_unknown_event_is_told_so(self, stage: Stage, ana, name) -> None:
         listener = await stage.listener(ana)
