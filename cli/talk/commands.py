@@ -7,6 +7,7 @@ import typer
 from cli.talk import (
     approval_commands,
     conversation_commands,
+    fact_commands,
     memory_commands,
     model_commands,
     people_commands,
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
         "profile": (profile_commands.group(), "What the assistant is told about you."),
         "users": (people_commands.group(), "The people of the workspace."),
         "budget": (usage_commands.budget_group(), "The most that models may cost in a day or month."),
+        "facts": (fact_commands.group(), "What is remembered of you: see, write, edit, forget."),
         "memory": (memory_commands.group(), "What is remembered: how it is, building it anew, checking it."),
         "models": (model_commands.group(), "What answers, and whether it does."),
         "audit": (_audit(), "The audit trail."),

@@ -7,7 +7,6 @@ from core.clock import now
 from core.events import MemberRead
 from core.permissions import Principal
 from core.store import lease, messages, streams
-from core.store.visibility import sees_conversation
 from core.store.work import Work
 from core.tables.talk import Conversation, Message, Participant
 from core.views import ReadView, UnreadView
@@ -49,7 +48,7 @@ async def unread(session: AsyncSession, who: Principal) -> list[UnreadView]:
         select(Conversation.id, func.count(Message.id))
         .join(Participant, and_(Participant.conversation_id == Conversation.id, Participant.user_id == who.user_id))
         .join(Message, and_(Message.conversation_id == Conversation.id, Message.position > Participant.read_position))
-        .where(sees_conversation(who), Conversation.deleted_at.is_(None), of_others)
+        .where(Conversation.workspace_id == who.workspace_id, Conversation.deleted_at.is_(None), of_others)
         .group_by(Conversation.id)
         .order_by(func.max(Message.created_at).desc(), Conversation.id)
     )
