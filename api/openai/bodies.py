@@ -61,7 +61,7 @@ class ChatBody(_Body):
 class ResponsesBody(_Body):
     """The body of /v1/responses."""
 
-    input: SafeStr | list[Any]
+    input: Any
     instructions: SafeStr | None = None
     previous_response_id: Annotated[SafeStr, Field(max_length=200)] | None = None
     conversation: Any = None
@@ -75,6 +75,9 @@ class ResponsesBody(_Body):
         text = self.rest.get("text")
         check_format(text.get("format") if isinstance(text, Mapping) else None, "text.format")
         given = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else self.input
+        if not isinstance(given, list):
+            message = "`input` is a text, or a list of messages."
+            raise Refused(message, "input")
         return read(given, "input", self.instructions)
 
     @property

@@ -1,5 +1,6 @@
 """A house with Ana and Bo of one workspace and Eve of another, and Ana's program with OpenAI's client."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from openai import AsyncOpenAI
 from core.keys import KeyRing
 from core.permissions import Role
 from core.settings import ModelEntry, Settings
-from core.store.database import Database
+from core.store.database import Database, open_database
 from tests.api.openai.hand import Hand, client_of, secret_of
 from tests.api.rest.house import House, Person, open_house
 
@@ -19,6 +20,18 @@ async def house(tmp_path: Path, sqlite_database: Database, ring: KeyRing) -> Asy
     model = ModelEntry(name="strong-one", base_url="http://127.0.0.1:9/v1")
     settings = Settings(data_dir=tmp_path, models=(model,), public_url="https://assent.test")
     async with open_house(settings, sqlite_database, ring) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def shared(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, ring: KeyRing
+) -> AsyncIterator[House]:
+    """One house for all tests of a file that only look."""
+    folder = tmp_path_factory.mktemp("house")
+    settings = Settings(data_dir=folder)
+    shutil.copyfile(sqlite_template, folder / "assent.db")
+    async with open_database(settings.database_url) as database, open_house(settings, database, ring) as opened:
         yield opened
 
 
