@@ -15,7 +15,7 @@ from workers.llm.port import ChatEntry, ModelRequest, Origin, Recalled, ToolSpec
 from workers.memory.recall import LONGEST_SHARE, Asked, Found, Recaller
 from workers.thinking.cutting import shorten
 from workers.thinking.entries import LEAST, Window, size_of, window_of
-from workers.thinking.intent import Complexity, IntentReader, Reading
+from workers.thinking.intent import Complexity, IntentReader, Reading, complexity_of
 from workers.thinking.prompt import client_block, profile_of, recalled_block, summary_block, system_prompt, time_line
 
 _SUMMARY_SHARE = 8
@@ -90,8 +90,14 @@ class Briefer:
             first_reply=not any(row.text for record in talk.turns for row in record.rounds),
             recalled=recalled,
         )
-        reading = self._intents.read(talk.current.message.text, found.vector)
-        return _briefing(talk, request, found, reading)
+        return _briefing(talk, request, found, self._reading(talk, found))
+
+    def _reading(self, talk: Talk, found: Found) -> Reading:
+        """Read what the message is for; what the first round found stays."""
+        turn, text = talk.current.turn, talk.current.message.text
+        if turn.intent is not None:
+            return Reading(turn.intent, turn.confidence, complexity_of(text, turn.intent))
+        return self._intents.read(text, found.vector)
 
     def _reserved(self, talk: Talk, size: int) -> int:
         """Give the bytes that the window leaves to the others."""

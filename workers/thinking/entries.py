@@ -57,7 +57,7 @@ def _from_block(
 
 def _current(talk: Talk, retried: set[str | None], size: int, key: bytes) -> Sequence[ChatEntry]:
     """Give the asking turn, each of its texts cut further until they fit together."""
-    most = size // 2
+    most = max(LEAST, size // 2)
     while True:
         entries = _told(talk, len(talk.turns) - 1, retried, most, key)
         if size_of(entries) <= size or most <= LEAST:
