@@ -38,6 +38,9 @@ class Teller:
                 self._notice("(the model call was lost and is made again)")
             case events.TurnFinished(turn=turn, message=message):
                 self._whole(turn, message)
+                self._suggest(message)
+            case events.MessageUpdated(message=message):
+                self._suggest(message)
             case events.TurnFailed(turn=turn, message=message) | events.TurnStopped(turn=turn, message=message):
                 self._ended(turn, message)
             case _:
@@ -86,6 +89,12 @@ class Teller:
         speech = self._speech(turn.id)
         speech.become(message.text)
         speech.end_line()
+
+    def _suggest(self, message: MessageView) -> None:
+        """Offer what may be said next, once for each answer, to somebody who sits there."""
+        if message.suggestions and self._screen.interactive and message.id not in self._told:
+            self._told.add(message.id)
+            self._notice("You could say: " + " · ".join(one_line(one) for one in message.suggestions))
 
     def _ended(self, turn: TurnView, message: MessageView | None) -> None:
         if message is not None and message.role == "assistant":

@@ -6,8 +6,12 @@ import json
 import pytest
 
 from cli.talk.chat import chat
+from cli.talk.screen import Screen
 from cli.talk.server import open_server
+from cli.talk.teller import Teller
+from core import events
 from core.errors import AssentError
+from core.views import MessageView, TurnView
 from tests.page.stage import CONVERSATION, approval, call, message, turn
 
 LIMIT = 30
@@ -35,6 +39,22 @@ class TestChat:
         code, screen = await talking
 
         assert (code, screen.out.getvalue()) == (0, "One two\n")
+
+    @pytest.mark.parametrize("sits_there", [True, False])
+    def test_what_may_be_said_next_is_offered_once_to_somebody_who_sits_there(self, screen, monkeypatch, sits_there):
+        made = screen()
+        monkeypatch.setattr(Screen, "interactive", sits_there)
+        teller = Teller(made, "usr_1")
+        reply = MessageView.model_validate(message(9, "Done.", "assistant")).model_copy(
+            update={"suggestions": ("list my tasks", "hid\u202eden")}
+        )
+        for event in (
+            events.TurnFinished(turn=TurnView.model_validate(turn("finished")), message=reply),
+            events.MessageUpdated(message=reply),
+        ):
+            teller.tell(event)
+
+        assert made.notices.getvalue().count("You could say: list my tasks · hid[U+202E]den") == sits_there
 
     async def test_hidden_characters_of_an_answer_are_written_out(self, stage, talk):
         talking = asyncio.create_task(talk())

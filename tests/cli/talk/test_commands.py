@@ -29,6 +29,8 @@ class TestCommands:
         [
             (("approvals", "list"), 3),
             (("chat", "hi"), 3),
+            (("facts", "list"), 3),
+            (("facts", "forget", "../x"), 2),
             (("chat", " "), 2),
             (("chat", "--json"), 2),
             (("approvals", "nonsense"), 2),
