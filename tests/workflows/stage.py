@@ -30,6 +30,7 @@ from core.views import ApprovalView
 from tests.doubles.connector import LedgerConnector
 from tests.workflows.script import Item, ScriptedModel
 from tests.world import World, eventually
+from workers.llm.choose import build_router
 from workers.llm.router import Router
 from workers.main import QUEUES, Parts, build_parts, build_workers
 from workflows.handles import Workflows, turn_workflow_id
@@ -56,8 +57,9 @@ class Stage(World):
         self.ring = ring
         self.audit = AuditTrail(ring)
         self.intake = Intake(database, self.rooms, self.workflows, self.audit, settings)
+        self.router = build_router(settings) if settings.models else Router((self.model,))
         self.parts: Parts = build_parts(
-            settings, database, client, self.rooms, ring, registry, Router((self.model,)), prefix=self.prefix
+            settings, database, client, self.rooms, ring, registry, self.router, prefix=self.prefix
         )
         self.ana: Principal
         self.conversation_id: str
@@ -188,3 +190,4 @@ async def open_stage(
     stage = Stage(settings, database, client, ring, ())
     await stage.settle_in()
     yield stage
+    await stage.router.aclose()

@@ -92,7 +92,10 @@ class Fallback:
         if refused is not None:
             raise refused
         if following is None:
-            raise _conclusion(failures, chosen, silent=speech.is_silent) from error
+            last = _conclusion(failures, chosen, silent=speech.is_silent)
+            if last is error:
+                raise error
+            raise last from error
         briefing = replace(attempt.briefing, request=request)
         return replace(attempt, chosen=following, briefing=briefing, usage_id=usage_id)
 
@@ -133,7 +136,12 @@ def _conclusion(failures: list[ModelError], chosen: Chosen, *, silent: bool) -> 
     last = failures[-1]
     if not silent and chosen.others and not last.temporary:
         return ModelBrokeOff()
-    if len(failures) == 1 or chosen.others or all(isinstance(one, CallUnreadable) for one in failures):
+    if (
+        len(failures) == 1
+        or isinstance(last, ContextTooLong)
+        or chosen.others
+        or all(isinstance(one, CallUnreadable) for one in failures)
+    ):
         return last
     waits = [one.retry_after for one in failures if one.retry_after is not None]
     temporary = any(one.temporary for one in failures)
