@@ -116,6 +116,12 @@ async def resumed(stage: Stage) -> str:
     return sent.turn_id
 
 
+async def remembered(stage: Stage) -> str:
+    """What a person asks to be remembered, after the reply."""
+    sent = await stage.send("remember that I like tea", ["I will."])
+    return sent.turn_id
+
+
 SHAPES: tuple[Callable[[Stage], Awaitable[str]], ...] = (
     plain,
     tools,
@@ -127,6 +133,7 @@ SHAPES: tuple[Callable[[Stage], Awaitable[str]], ...] = (
     expired,
     withdrawn,
     resumed,
+    remembered,
 )
 
 
@@ -147,6 +154,8 @@ async def record(folder: Path, client: Client) -> None:
             await _keep(stage, f"turn-{shape.__name__}", turn_workflow_id(turn_id))
             for approval_id in await stage.approval_ids(turn_id):
                 await _keep(stage, f"approval-{shape.__name__}", approval_workflow_id(approval_id))
+            if shape is remembered:
+                await _keep(stage, f"reflect-{shape.__name__}", f"reflect-{turn_id}")
 
 
 async def _keep(stage: Stage, name: str, workflow_id: str) -> None:

@@ -10,6 +10,7 @@ from temporalio.worker import Replayer
 
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
+from workflows.reflect import Reflect
 
 FOLDER = Path(__file__).parent / "histories"
 SHAPES = {
@@ -18,6 +19,7 @@ SHAPES = {
     "approval-rejected",
     "approval-resumed",
     "approval-withdrawn",
+    "reflect-remembered",
     "turn-approved",
     "turn-expired",
     "turn-failed",
@@ -39,7 +41,7 @@ class TestReplay:
     async def test_of_a_kept_history_takes_the_same_steps(self, file: Path):
         kept = json.loads(file.read_text("utf-8"))
         history = WorkflowHistory.from_json(kept.pop("workflow_id"), kept)
-        replayer = Replayer(workflows=[ChatTurn, Approval], data_converter=pydantic_data_converter)
+        replayer = Replayer(workflows=[ChatTurn, Approval, Reflect], data_converter=pydantic_data_converter)
 
         result = await replayer.replay_workflow(history)
 
