@@ -52,6 +52,7 @@ class Chat:
         self._pending: dict[str, ApprovalView] = {}
         self._turns: dict[str, TurnView] = {}
         self._mine: list[str] = []
+        self._last: Sent | None = None
         self._replies: dict[str, MessageView | None] = {}
         self._unanswered = 0
         self._is_stopping = False
@@ -110,11 +111,26 @@ class Chat:
     def _typed(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         verdict = _VERDICTS.get(word.lower()) if self._pending and self._screen.interactive else None
-        if verdict is None:
+        if word in {"/edit", "/regenerate"}:
+            self._again(word, rest.strip())
+        elif verdict is None:
             self._unanswered += 1
             self._sender.say(text)
         else:
             self._sender.decide(self._pending.pop(next(iter(self._pending))), verdict, rest.strip() or None)
+
+    def _again(self, word: str, text: str) -> None:
+        """Say the last message otherwise, or have it answered once more."""
+        if self._last is None:
+            self._teller.notice("Nothing was said here yet.")
+        elif word == "/edit" and not text:
+            self._teller.notice("Write /edit and what you meant to say.")
+        else:
+            self._unanswered += 1
+            if word == "/edit":
+                self._sender.edit(self._last.message_id, text)
+            else:
+                self._sender.regenerate(self._last.turn_id)
 
     def _interrupted(self) -> None:
         open_turns = self._open_turns()
@@ -128,10 +144,13 @@ class Chat:
 
     def _answered(self, item: Sent | Refused | Kept) -> None:
         match item:
-            case Sent(turn_id=turn_id):
+            case Sent(turn_id=turn_id, already_done=done):
                 self._unanswered -= 1
                 self._is_stopping = False
                 self._mine.append(turn_id)
+                self._last = item
+                if done:
+                    self._teller.notice(f"This stays done: {', '.join(done)}.")
             case Refused(error=error, approval=None) if self._is_single:
                 raise error
             case Refused(error=error, approval=approval, is_message=is_message):

@@ -9,6 +9,7 @@ from cli.talk import (
     conversation_commands,
     fact_commands,
     memory_commands,
+    mode_commands,
     model_commands,
     people_commands,
     profile_commands,
@@ -34,7 +35,7 @@ Turn = Annotated[str, typer.Argument(metavar="TURN", callback=an_id, help="A tur
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (login, logout, chat, history, health):
+    for command in (login, logout, chat, stop, history, health):
         app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(usage_commands.usage)
     groups = {
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
         "tokens": (token_commands.group(), "Tokens for your programs."),
         "profile": (profile_commands.group(), "What the assistant is told about you."),
+        "modes": (mode_commands.group(), "The ways of answering."),
         "users": (people_commands.group(), "The people of the workspace."),
         "budget": (usage_commands.budget_group(), "The most that models may cost in a day or month."),
         "facts": (fact_commands.group(), "What is remembered of you: see, write, edit, forget."),
@@ -85,6 +87,8 @@ def chat(
 ) -> None:
     """Talk to the assistant: the answer appears as it is written, with its tools and requests for consent.
 
+    `/edit TEXT` says your last message otherwise, `/regenerate` asks for another answer to it.
+
     Ctrl-C stops the answer; again, it leaves. Where nobody can be asked, the command ends when the answer waits for
     consent, and says how to give it. Exit code 130 when the answer was stopped.
     """
@@ -97,6 +101,23 @@ def chat(
     from cli.talk.chat import chat as work
 
     with_server(lambda server, screen: work(server, screen, text, conversation, new=new, wait=wait), as_json)
+
+
+def stop(
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="ID", callback=an_id, help="A conversation's id.", show_default="the latest")
+    ] = None,
+    *,
+    queued: Annotated[bool, typer.Option("--queued", help="What waits in the queue, too.")] = False,
+    waiting: Annotated[bool, typer.Option("--waiting", help="What waits for consent, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop the answer that is being written; what was sent already is not undone."""
+    from cli.talk.conversations import stop_conversation
+
+    with_server(
+        lambda server, screen: stop_conversation(server, screen, conversation, queued=queued, waiting=waiting), as_json
+    )
 
 
 def history(turn: Turn, *, as_json: Json = False) -> None:

@@ -5,15 +5,23 @@ from typing import Annotated
 import typer
 
 from cli.talk.choices import Json, Limit, an_id, with_server
+from core.values import WhenBusy
 
 Conversation = Annotated[str, typer.Argument(metavar="ID", callback=an_id, help="A conversation's id.")]
 Title = Annotated[str, typer.Argument(help="Its name.")]
+
+Mode = Annotated[str | None, typer.Option("--mode", help="How to answer: see `assent modes list`.")]
+Busy = Annotated[
+    WhenBusy | None,
+    typer.Option("--when-busy", help="What a message does while an answer is written: wait, stop it, or be refused."),
+]
 
 
 def group() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer()
     app.command("list")(list_)
+    app.command("set")(set_)
     for command in (show, new, rename, delete, restore):
         app.command()(command)
     return app
@@ -33,9 +41,24 @@ def show(conversation: Conversation, limit: Limit = 50, *, as_json: Json = False
     with_server(lambda server, screen: show_conversation(server, screen, conversation, limit), as_json)
 
 
-def new(title: Annotated[str | None, typer.Argument(help="Its name.")] = None, *, as_json: Json = False) -> None:
+def new(
+    title: Annotated[str | None, typer.Argument(help="Its name.")] = None,
+    mode: Mode = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """Begin a conversation."""
-    _change("POST", "/conversations", {"title": title} if title else {}, "Began", as_json)
+    given = {name: value for name, value in {"title": title, "mode": mode}.items() if value}
+    _change("POST", "/conversations", given, "Began", as_json)
+
+
+def set_(conversation: Conversation, mode: Mode = None, when_busy: Busy = None, *, as_json: Json = False) -> None:
+    """Say how a conversation is answered, and what a message does while an answer is written."""
+    body = {name: value for name, value in {"mode": mode, "when_busy": when_busy}.items() if value is not None}
+    if not body:
+        message = "Nothing to change: give --mode or --when-busy."
+        raise typer.BadParameter(message)
+    _change("PATCH", f"/conversations/{conversation}", body, "Changed", as_json)
 
 
 def rename(conversation: Conversation, title: Title, *, as_json: Json = False) -> None:

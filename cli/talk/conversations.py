@@ -48,6 +48,25 @@ async def change(
         screen.show(done.rstrip(":"))
 
 
+async def stop_conversation(
+    server: Server, screen: Screen, conversation_id: str | None, *, queued: bool, waiting: bool
+) -> None:
+    """Stop what is open in a conversation, the latest when none is named."""
+    found = conversation_id
+    if found is None:
+        view = await latest(server)
+        if view is None:
+            message = "There is no conversation yet."
+            raise NotFound(message)
+        found = view.id
+    page = await server.ask("POST", f"/conversations/{found}/stop", query={"queued": queued, "waiting": waiting})
+    if screen.json:
+        screen.data(page)
+        return
+    count = page["total"]
+    screen.show("Nothing runs there." if not count else f"Stopped {count} answer{'s' if count > 1 else ''}.")
+
+
 async def latest(server: Server) -> ConversationView | None:
     """Return the conversation that was talked in last."""
     page = await server.get("/conversations", limit=1)

@@ -18,9 +18,11 @@ from core.views import ApprovalView, MessageView, PartialView, TurnView
 
 @dataclass(frozen=True)
 class Sent:
-    """The server has the message, and this turn answers it."""
+    """The server has the message, and this turn answers it; `already_done`: what replaced turns did, and stays done."""
 
     turn_id: str
+    message_id: str
+    already_done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,27 @@ class Sender:
 
     def say(self, text: str) -> None:
         """Send a message under an id of its own: however often it is sent, it is one turn."""
-        body = {"conversation_id": self._conversation_id, "text": text, "client_message_id": f"cli-{uuid.uuid4()}"}
+        self._begin("message.send", {"conversation_id": self._conversation_id, "text": text})
+
+    def edit(self, message_id: str, text: str) -> None:
+        """Say a message otherwise."""
+        self._begin("message.edit", {"message_id": message_id, "text": text})
+
+    def regenerate(self, turn_id: str) -> None:
+        """Ask for another answer."""
+        self._begin("turn.regenerate", {"turn_id": turn_id})
+
+    def _begin(self, event: str, body: dict[str, str]) -> None:
+        once = {"client_message_id": f"cli-{uuid.uuid4()}"}
 
         async def work() -> None:
             try:
-                accepted = await self._line.call("message.send", body)
+                accepted = await self._line.call(event, body | once)
             except AssentError as error:
                 self._put(Refused(error, is_message=True))
             else:
-                self._put(Sent(accepted["turn_id"]))
+                done = tuple(one["action"] for one in accepted.get("already_done", ()))
+                self._put(Sent(accepted["turn_id"], accepted["message_id"], done))
 
         self._run(work())
 
