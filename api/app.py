@@ -20,7 +20,9 @@ from api.limits import Limits, rates_of
 from api.openai.desk import Desk
 from api.openai.errors import PATH as OPENAI_PATH
 from api.openai.errors import OpenAIErrors
+from api.openai.routes import ASKED_HEADERS
 from api.openai.routes import router as openai_router
+from api.openai.told import TOLD_HEADERS
 from api.page.serve import routes as page_routes
 from api.probes import Probes
 from api.problems import Problem, add_handlers
@@ -200,8 +202,8 @@ def _surround(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-Assent-Door"],
-            expose_headers=["Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "X-Assent-Door", *ASKED_HEADERS],
+            expose_headers=["Retry-After", *TOLD_HEADERS],
         )
     app.add_middleware(Edge)
     app.add_middleware(OpenAIErrors)

@@ -28,6 +28,29 @@ LONGEST_ANSWER = 570.0
 LONGEST_WAIT = 3600.0
 MODELS_CREATED = 1_767_225_600  # 1 January 2026: the format wants a time, and a name has none
 
+_OF_THE_NPM_CLIENT = (
+    "Arch",
+    "Helper-Method",
+    "Lang",
+    "OS",
+    "Package-Version",
+    "Retry-Count",
+    "Runtime",
+    "Runtime-Version",
+    "Timeout",
+)
+ASKED_HEADERS = (
+    "X-Assent-Conversation",
+    "X-Assent-Wait",
+    "X-Assent-Stop-On-Disconnect",
+    "X-Client-Message-Id",
+    "Idempotency-Key",
+    "OpenAI-Organization",
+    "OpenAI-Project",
+    *(f"X-Stainless-{name}" for name in _OF_THE_NPM_CLIENT),
+)
+"""What pages of other origins may send here, where the settings allow such pages."""
+
 router = APIRouter(prefix="/v1", include_in_schema=False)
 
 

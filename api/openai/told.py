@@ -11,6 +11,7 @@ from core.store import usage
 from core.values import TurnState
 from core.views import ApprovalView, ProblemView
 
+TOLD_HEADERS = ("X-Assent-Conversation", "X-Assent-Turn", "X-Client-Message-Id", "X-Request-Id")
 _QUOTA = "budget_exhausted"
 _AWAY = frozenset({"model_unavailable", "model_rate_limited", "model_timed_out"})
 _TOO_LONG = "context_too_long"

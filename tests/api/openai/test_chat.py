@@ -28,6 +28,11 @@ async def ask(client: AsyncOpenAI, hand: Hand, messages: list[Any], answer: str,
     return await hand.answering(asking, answer)
 
 
+async def heard(stream: Any) -> str:
+    """All text that a stream told."""
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
 async def conversations(house) -> list[str]:
     async with house.database.reading() as session:
         return list((await session.execute(select(Conversation.id))).scalars())
@@ -282,6 +287,27 @@ class TestConsent:
 
         assert (waits.id, done.choices[0].message.content) == (done.id, "Done.")
         assert len(await conversations(house)) == 1
+
+
+class TestEnding:
+    async def test_a_token_that_is_revoked_hears_no_more(self, house, ana, openai, hand):
+        asking = asyncio.ensure_future(openai.chat.completions.create(model="assent", messages=HI, stream=True))
+        turn = await hand.running()
+        token_id = (await ana.ask("GET", "/tokens")).json()["items"][0]["id"]
+        await ana.ask("POST", f"/tokens/{token_id}/revoke")
+        house.rooms.ring(turn.conversation_id)
+        stream = await asking
+        with pytest.raises(sdk.APIError, match="is over"):
+            await heard(stream)
+
+    async def test_nobody_decides_with_a_token_that_may_only_talk(self, house, ana, openai, hand):
+        asking = asyncio.ensure_future(openai.chat.completions.create(model="assent", messages=HI))
+        approval = await hand.park(await hand.running(), ana)
+        await asking
+        program = await house.http(openai.api_key)
+        body = {"verdict": "approve", "digest": approval.digest, "decision_id": "d"}
+
+        assert (await program.post(f"/api/v1/approvals/{approval.id}/decision", json=body)).status_code == 403
 
 
 class TestScope:

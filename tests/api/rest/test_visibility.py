@@ -105,6 +105,9 @@ EXPECTED: dict[str, Line] = {
     "POST /model-rules": Line(bo=403, eve=200, body={"allowed": []}),
     "DELETE /model-rules/{rule_id}": Line(bo=403),
     "GET /connectors": LIST,
+    "GET /tokens": LIST,
+    "POST /tokens": Line(bo=201, eve=201, body={"name": "a script"}),
+    "POST /tokens/{token_id}/revoke": Line(),
     "GET /audit": Line(bo=403, eve=200),
     "GET /audit/verify": Line(bo=403, eve=200),
 }
@@ -154,8 +157,10 @@ async def anas(house: House, ana: Person) -> Belongings:
     hers = {"user_id": ana.principal.user_id}
     budget = await ana.ask("POST", "/budgets", json={"period": "day", "tokens": 5, **hers})
     rule = await ana.ask("POST", "/model-rules", json={"allowed": [], **hers})
+    token = await ana.ask("POST", "/tokens", json={"name": "hers"})
     return Belongings(
         {
+            "token_id": token.json()["token"]["id"],
             "user_id": ana.principal.user_id,
             "conversation_id": conversation_id,
             "turn_id": turn_id,
