@@ -26,7 +26,7 @@ async def create(
     work: Work, who: Principal, door: Door, *, title: str, mode: str, when_busy: WhenBusy = WhenBusy.QUEUE
 ) -> ConversationView:
     """Begin a conversation of this person. Raises NotAllowed for a viewer, UnknownMode."""
-    _check_may_talk(who)
+    check_may_talk(who)
     await modes.find(work.session, who.workspace_id, mode)
     at = now()
     row = Conversation(
@@ -47,7 +47,7 @@ async def create(
     work.session.add(Participant(conversation_id=row.id, user_id=who.user_id, joined_at=at))
     await work.session.flush()
     view = conversation_view(row)
-    await _tell(work, row, ConversationCreated(conversation=view))
+    await tell(work, row, ConversationCreated(conversation=view))
     return view
 
 
@@ -90,7 +90,7 @@ async def alter(
     when_busy: WhenBusy | None = None,
 ) -> ConversationView:
     """Give a conversation another title, mode or way of being busy. Raises NotFound, NotAllowed, UnknownMode."""
-    _check_may_talk(who)
+    check_may_talk(who)
     row = await _load(work.session, who, conversation_id, deleted=False, lock=True)
     if mode is not None:
         row.mode = (await modes.find(work.session, row.workspace_id, mode)).name
@@ -104,7 +104,7 @@ async def tell_updated(work: Work, row: Conversation) -> ConversationView:
     row.updated_at = now()
     await work.session.flush()
     view = conversation_view(row)
-    await _tell(work, row, ConversationUpdated(conversation=view))
+    await tell(work, row, ConversationUpdated(conversation=view))
     return view
 
 
@@ -116,7 +116,7 @@ async def delete(work: Work, who: Principal, conversation_id: str) -> Conversati
     await work.session.flush()
     view = conversation_view(row)
     changes.note(work, "conversation", row.id)
-    await _tell(work, row, ConversationDeleted(conversation=view))
+    await tell(work, row, ConversationDeleted(conversation=view))
     return view
 
 
@@ -128,7 +128,7 @@ async def restore(work: Work, who: Principal, conversation_id: str) -> Conversat
     await work.session.flush()
     view = conversation_view(row)
     changes.note(work, "conversation", row.id)
-    await _tell(work, row, ConversationUpdated(conversation=view))
+    await tell(work, row, ConversationUpdated(conversation=view))
     return view
 
 
@@ -151,20 +151,21 @@ def _is_deleted(*, deleted: bool) -> ColumnElement[bool]:
     return Conversation.deleted_at.is_not(None) if deleted else Conversation.deleted_at.is_(None)
 
 
-def _check_may_talk(who: Principal) -> None:
+def check_may_talk(who: Principal) -> None:
+    """Raise NotAllowed for a viewer."""
     if not who.may_talk:
         message = "A viewer reads only."
         raise NotAllowed(message)
 
 
 def _check_owns(who: Principal, row: Conversation) -> None:
-    _check_may_talk(who)
+    check_may_talk(who)
     if row.owner_id != who.user_id:
         message = "Only whose conversation it is may do this."
         raise NotAllowed(message)
 
 
-async def _tell(work: Work, row: Conversation, event: DurableEvent) -> None:
+async def tell(work: Work, row: Conversation, event: DurableEvent) -> None:
     """Write the event to the conversation's stream, and to the inbox of each participant."""
     await streams.append(work, row.id, event)
     statement = (
