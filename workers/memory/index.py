@@ -29,9 +29,10 @@ _log = structlog.get_logger()
 class LanceIndex:
     """One connection for a process; notices by itself that a rebuild has put new tables in place."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seen_within: timedelta = SEEN_WITHIN) -> None:
         """Keep the folder; it is opened at the first search."""
         self._place = Place(folder)
+        self._seen_within = seen_within
         self._connection: AsyncConnection | None = None
         self._signature: tuple[int, int] | None = None
         self._shelves: dict[ShelfName, Shelf] = {}
@@ -95,7 +96,7 @@ class LanceIndex:
         edition = self._place.edition()
         if edition is not None:
             if self._connection is None:
-                self._connection = await connect(self._place.folder)
+                self._connection = await connect(self._place.folder, self._seen_within)
             connection = self._connection
             opened = [await Shelf.open(connection, edition.table(shelf)) for shelf in SHELVES]
             self._shelves = dict(zip(SHELVES, opened, strict=True))
@@ -107,9 +108,9 @@ class LanceIndex:
             await self._open(self._place.signature())
 
 
-async def connect(folder: Path) -> AsyncConnection:
+async def connect(folder: Path, seen_within: timedelta = SEEN_WITHIN) -> AsyncConnection:
     """Open a folder of tables."""
-    return await lancedb.connect_async(folder, read_consistency_interval=SEEN_WITHIN)
+    return await lancedb.connect_async(folder, read_consistency_interval=seen_within)
 
 
 def _visible(scope: Scope, kind: HitKind) -> Expr | None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from lancedb.expr import Expr, col, lit
 from lancedb.index import FTS, Bitmap, BTree, IvfRq
+from lancedb.query import MatchQuery
 
 from core.store.remembered import Remembered
 from workers.memory.port import Vector
@@ -87,7 +88,8 @@ class Shelf:
 
     async def saying(self, text: str, where: Expr, limit: int) -> list[Found]:
         """Give the rows that share words with the text, best first."""
-        query = self._table.query().nearest_to_text(text, "text").where(where).limit(limit)
+        words = MatchQuery(text, "text")  # type: ignore[call-arg]  # a bare string with quotes would ask for a phrase
+        query = self._table.query().nearest_to_text(words).where(where).limit(limit)
         rows = await query.select([*_SHOWN, "_score"]).to_list()
         return [_found(row, row["_score"]) for row in rows]
 
