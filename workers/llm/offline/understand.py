@@ -110,7 +110,7 @@ def _by_words(text: str, tools: Sequence[Tool]) -> list[Intent]:
     """Rank by shared words, rare ones counting more. The verb has to be there; a bare question counts as "list"."""
     said = [word for reading in readings(text) for word in content_words(reading)]
     if not any(is_verb(word) for word in said) and text.rstrip().endswith("?"):
-        said.append("list")
+        said.insert(0, "list")  # in front: the word is ours, and names nothing that was asked about
     known = Counter(word for tool in tools for word in tool.words)
     found = [(one, tool) for tool in tools if (one := _shared(said, tool, known, len(tools))) > 0]
     ranked = sorted(found, key=lambda pair: -pair[0])
