@@ -109,12 +109,14 @@ class Listener:
         self._client.on("*", self._hear)
         self.envelopes: list[dict[str, Any]] = []
         self.deltas: list[dict[str, Any]] = []
+        self.last_seq = 0
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         await self._client.connect(self._person.url, auth={"token": self._person.token}, transports=["websocket"])
         answer = await self._client.call("conversation.join", {"conversation_id": self._conversation_id})
         assert answer["ok"], answer
+        self.last_seq = int(answer["data"]["last_seq"])
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -126,6 +128,11 @@ class Listener:
         elif isinstance(data, dict) and data.get("stream") == self._conversation_id:
             self.envelopes.append(data)
         self._news.set()
+
+    async def ask(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send an event; gives its acknowledgement."""
+        answer: dict[str, Any] = await self._client.call(name, body)
+        return answer
 
     async def resume(self, epoch: str, after_seq: int) -> None:
         """Have everything after `after_seq` sent again."""
