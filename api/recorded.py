@@ -13,6 +13,7 @@ from core.tables.memory import Recall
 from core.tables.records import StoredEvent
 from core.tables.work import Round, ToolCall
 from core.values import ApprovalState, CallState
+from core.views import ConsensusView
 
 _TITLES = {
     "turn.queued": "Waits for the turns before it",
@@ -54,6 +55,8 @@ def recorded(records: TurnRecords) -> Iterator[Entry]:
         yield _recall(records.recall)
     for row in records.rounds:
         yield _round(row, paid.get(row.number))
+        if row.consensus is not None:
+            yield _consensus(row, ConsensusView.model_validate(row.consensus))
     yield from _spent(records)
     for call in records.calls:
         yield from _call(call, records.names)
@@ -134,6 +137,21 @@ def _round(row: Round, paid: Usage | None) -> Entry:
         detail=", ".join([*tokens, *cost]) or None,
         attempt=row.attempt,
         duration_ms=_length(row.started_at, row.ended_at),
+    )
+
+
+def _consensus(row: Round, view: ConsensusView) -> Entry:
+    told = [
+        f"{one.model}: {one.fault or (', '.join(one.calls) or 'nothing')}{' (agrees)' if one.agrees else ''}"
+        for one in view.answers
+    ]
+    return Entry(
+        at=row.ended_at,
+        lane="model",
+        kind="consensus.reached" if view.reached else "consensus.missed",
+        title=f"{view.agreed} of {view.asked} models agreed",
+        detail=excerpt("; ".join(told)),
+        failure=None if view.reached else "Too few agreed, so it was not done",
     )
 
 

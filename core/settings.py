@@ -70,6 +70,19 @@ class ModelEntry(BaseModel):
     output_price: float | None = Field(None, ge=0)
 
 
+class ConsensusRule(BaseModel):
+    """Who is asked as well when a model wants to do something of one of these risks; by default nobody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    models: tuple[str, ...] = ()
+    risks: tuple[Literal["read", "write", "external_comms", "money", "destructive", "admin"], ...] = (
+        "money",
+        "destructive",
+        "admin",
+    )
+
+
 def _shown(text: str) -> dict[str, Any]:
     """Give the documentation a default that does not depend on the machine."""
     return {"shown_default": text}
@@ -135,6 +148,11 @@ class Settings(BaseSettings):
     models: tuple[ModelEntry, ...] = Field(
         (),
         description="More models, in the order of preference: `[[models]]` tables, or JSON in the environment.",
+    )
+    consensus: ConsensusRule = Field(
+        default_factory=ConsensusRule,
+        json_schema_extra=_shown("nobody"),
+        description="`[consensus]`: `models` that are asked too before an action of one of `risks`.",
     )
     context_tokens: Count = Field(16000, description="Most tokens of talk, memory and instructions in a model call.")
     link_hosts: Hosts = Field((), description="Hosts that links in answers may lead to, separated by commas.")

@@ -408,6 +408,24 @@ class BudgetView(Value):
     updated_at: datetime
 
 
+class ConsensusAnswer(Value):
+    """What one of several models would do: its calls that count, in short; `fault` when it gave nothing."""
+
+    model: str
+    agrees: bool
+    calls: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+class ConsensusView(Value):
+    """How far several models agreed: at most `agreed` of those `asked`; `reached` when that was more than half."""
+
+    agreed: int
+    asked: int
+    reached: bool
+    answers: tuple[ConsensusAnswer, ...]
+
+
 class ModelHealthView(Value):
     """The newest word on a model: from a check, or from when its calls began to fail or went well again."""
 

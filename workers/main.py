@@ -38,6 +38,7 @@ from workers.reflecting.learn import Learner
 from workers.reflecting.summarise import Summariser
 from workers.thinking.brief import Briefer, Budget
 from workers.thinking.calls import ModelCalls
+from workers.thinking.consensus import Consensus
 from workers.thinking.fallback import Fallback
 from workers.thinking.intent import IntentReader
 from workers.thinking.neutral import host_of
@@ -110,6 +111,7 @@ def build_parts(
     audit = AuditTrail(ring)
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     calls = ModelCalls(router, OfflineAssistant())
+    consensus = Consensus(database, rooms, router, calls, registry, settings.consensus)
     aside, learns = Aside(database, rooms, router), settings.memory and settings.learn_facts
     planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
     return Parts(
@@ -119,7 +121,7 @@ def build_parts(
             registry,
             _briefer(settings, database, registry, memory),
             calls,
-            Fallback(database, rooms, router, calls),
+            Fallback(database, rooms, router, calls, consensus),
             planner,
             Afterwards(database, registry, learns=learns, context_tokens=settings.context_tokens),
             _known_hosts(settings),

@@ -17,6 +17,7 @@ from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.work import Round, ToolCall, Turn
 from core.values import CallState, CallVerdict, TurnState, Value
+from core.views import ConsensusView
 
 SEPARATOR = "\n\n"
 
@@ -39,6 +40,7 @@ class Answer(Value):
     charge: Charge
     figures: Figures
     usage_id: str | None
+    consensus: ConsensusView | None = None
     intent: str | None = None
     confidence: float | None = None
     profile: dict[str, Any] | None = None
@@ -112,6 +114,7 @@ async def _store(work: Work, turn: Turn, answer: Answer) -> None:
             model=figures.model,
             input_tokens=figures.input_tokens,
             output_tokens=figures.output_tokens,
+            consensus=answer.consensus.model_dump(mode="json") if answer.consensus else None,
             started_at=answer.started_at,
             ended_at=now(),
         )

@@ -19,6 +19,7 @@ class Chosen:
     charge: Charge
     reserve: bool = False
     others: tuple[ChatModel, ...] = ()
+    allowed: frozenset[str] | None = None
     tokens_in: int = 0
     budgeted: bool = False
 

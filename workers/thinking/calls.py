@@ -8,6 +8,7 @@ from core.faults import crash_point
 from core.messages import ThinkInput
 from core.store.context import Talk
 from core.store.usage import Charge, Figures
+from core.views import ConsensusView
 from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, UsageReported
 from workers.llm.router import Complexity, Need, Router
 from workers.thinking.attempt import Chosen
@@ -20,10 +21,12 @@ DIRECT = "direct"
 
 @dataclass
 class Gathered:
-    """What a model has given so far."""
+    """What a model has given so far; `concerns`: what a person should know of a call before deciding, by its id."""
 
     calls: list[CallAsked] = field(default_factory=list)
     usage: UsageReported | None = None
+    consensus: ConsensusView | None = None
+    concerns: dict[str, str] = field(default_factory=dict)
 
 
 class ModelCalls:
@@ -58,7 +61,14 @@ class ModelCalls:
         first, *others = (self._offline,) if direct else self._router.chain(need)
         charge = self._charge(step, talk, briefing, attempt, first.name)
         return self._bounded(
-            Chosen(first, charge, others=tuple(others), tokens_in=briefing.tokens, budgeted=talk.limits.budgeted)
+            Chosen(
+                first,
+                charge,
+                others=tuple(others),
+                allowed=talk.limits.allowed,
+                tokens_in=briefing.tokens,
+                budgeted=talk.limits.budgeted,
+            )
         )
 
     def instead(self, chosen: Chosen, others: tuple[ChatModel, ...]) -> Chosen:
@@ -67,6 +77,11 @@ class ModelCalls:
         provider = self._router.traits(first.name).provider
         charge = chosen.charge.model_copy(update={"model": first.name, "provider": provider})
         return self._bounded(replace(chosen, model=first, charge=charge, others=tuple(rest)))
+
+    def beside(self, chosen: Chosen, model: ChatModel, purpose: str) -> Chosen:
+        """Give the same call to another model as well, charged on its own."""
+        charge = chosen.charge.model_copy(update={"purpose": purpose})
+        return self.instead(replace(chosen, charge=charge), (model,))
 
     def _bounded(self, chosen: Chosen) -> Chosen:
         """Say the most that a call may use: what goes in and the longest answer. Who costs nothing reserves nothing."""

@@ -18,6 +18,7 @@ from workers.llm.port import AssistantSaid, ModelRequest, UserSaid
 from workers.llm.router import Router
 from workers.thinking.attempt import Attempt, Chosen
 from workers.thinking.calls import Gathered, ModelCalls
+from workers.thinking.consensus import Consensus
 from workers.thinking.speech import Speech
 
 _log = structlog.get_logger()
@@ -30,8 +31,11 @@ _REPAIR = (
 class Fallback:
     """Asks for one round; each model at most once, and once more for a call that could not be read."""
 
-    def __init__(self, database: Database, rooms: Rooms, router: Router, calls: ModelCalls) -> None:
-        """Take the models, and where their use and their faults are written down."""
+    def __init__(
+        self, database: Database, rooms: Rooms, router: Router, calls: ModelCalls, consensus: Consensus
+    ) -> None:
+        """Take the models, and where their use and their faults are written down; `consensus` may ask more of them."""
+        self._consensus = consensus
         self._database = database
         self._rooms = rooms
         self._router = router
@@ -42,10 +46,12 @@ class Fallback:
         failures: list[ModelError] = []
         while True:
             try:
-                return attempt, await self._ask(attempt, speech)
+                gathered = await self._ask(attempt, speech)
             except ModelError as error:
                 failures.append(error)
                 attempt = await self._go_on(attempt, failures, speech)
+            else:
+                return attempt, await self._consensus.weigh(attempt, gathered, speech)
 
     async def _ask(self, attempt: Attempt, speech: Speech) -> Gathered:
         model, wellness = attempt.chosen.model, self._router.health

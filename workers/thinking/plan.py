@@ -1,7 +1,7 @@
 """What a model asked for becomes tool calls: checked, judged by policy, previewed where people are to be asked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,14 +35,24 @@ class Planner:
     approval_expiry: timedelta
 
     async def plan(
-        self, talk: Talk, number: int, asked: Sequence[CallAsked], reason: str
+        self,
+        talk: Talk,
+        number: int,
+        asked: Sequence[CallAsked],
+        reason: str,
+        concerns: Mapping[str, str] | None = None,
     ) -> list[tuple[ToolCall, Approval | None]]:
-        """Give each call its row, and its approval where people are to be asked."""
+        """Give each call its row, and its approval where people are to be asked; `concerns` by call id."""
         before, most = len(talk.current.calls), self._most(talk)
-        return [
+        planned = [
             await self._plan(talk, number, place, one, reason, over=most if before + place >= most else None)
             for place, one in enumerate(asked)
         ]
+        for (_, approval), one in zip(planned, asked, strict=True):
+            if approval is not None and concerns and one.call_id in concerns:
+                warnings = [concerns[one.call_id], *approval.preview.get("warnings", [])]
+                approval.preview = approval.preview | {"warnings": warnings}
+        return planned
 
     def _most(self, talk: Talk) -> int:
         """Give the calls that a turn may make: the mode can only lower it."""

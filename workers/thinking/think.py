@@ -184,6 +184,7 @@ class Thinker:
             charge=attempt.chosen.charge,
             figures=self._calls.figures(attempt.chosen, gathered, speech.text),
             usage_id=attempt.usage_id,
+            consensus=gathered.consensus,
             intent=attempt.briefing.intent,
             confidence=attempt.briefing.confidence,
             profile=attempt.briefing.profile,
@@ -197,7 +198,7 @@ class Thinker:
                 await rounds.finish(work, answer)
             crash_point("think.committed")
             return Thought(ended=True)
-        planned = await self._planner.plan(talk, step.round, gathered.calls, speech.text)
+        planned = await self._planner.plan(talk, step.round, gathered.calls, speech.text, gathered.concerns)
         async with change(self._database, self._rooms) as work:
             await rounds.propose(work, answer, planned)
         crash_point("think.proposed")
