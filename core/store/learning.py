@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.events import MessageUpdated
 from core.store import lease, messages, streams
+from core.store.usage import SETTLED
 from core.store.viewing import message_view
 from core.store.work import Work
+from core.tables.cost import Usage
 from core.tables.talk import Conversation, Message
 from core.tables.work import ToolCall, Turn
 
@@ -56,6 +58,17 @@ async def finish(work: Work, turn_id: str, suggestions: Sequence[str]) -> bool:
     if suggestions:
         streams.add(work, conversation, MessageUpdated(message=message_view(reply)))
     return True
+
+
+async def answered_by(session: AsyncSession, turn_id: str, purpose: str) -> str:
+    """Give the name of the model that answered the newest question of this purpose aside of a turn."""
+    statement = (
+        select(Usage.model)
+        .where(Usage.turn_id == turn_id, Usage.purpose == purpose, Usage.state == SETTLED)
+        .order_by(Usage.id.desc())
+        .limit(1)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() or ""
 
 
 def _is_done(said: Message, reply: Message) -> bool:

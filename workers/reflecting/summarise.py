@@ -12,13 +12,14 @@ from core.errors import AssentError
 from core.faults import crash_point
 from core.messages import Summarised
 from core.rooms import Rooms
-from core.store import summaries
+from core.store import learning, summaries
 from core.store.database import Database
 from core.store.summaries import Said
 from core.store.usage import Charge
 from core.store.work import change
 from core.tables.memory import Summary
 from core.tables.work import Turn
+from core.text import clean_text
 from workers.failures import as_failure
 from workers.heartbeat import beating
 from workers.llm.aside import Aside
@@ -100,7 +101,9 @@ class Summariser:
             answer = None
         if answer is None or not answer.strip():
             return extract(known.text if known else "", older, self._longest), EXTRACTED
-        return answer.strip()[: self._longest], "model"
+        async with self._database.reading() as session:
+            model = await learning.answered_by(session, turn.id, whose.purpose)
+        return clean_text(answer).strip()[: self._longest], model
 
 
 def _told(known: Summary | None, older: Sequence[Said]) -> str:

@@ -50,7 +50,7 @@ class TestSummaries:
 
         found = await newest(world, said[-1])
         assert found is not None
-        assert found.text == "They talked about tea."
+        assert (found.text, found.model) == ("They talked about tea.", "saying-1")
         assert said[0].place <= found.upto_place < said[-1].place
         told = model.requests[0].entries[0].text
         assert "tea" in told
