@@ -103,13 +103,15 @@ class TestMoney:
 
 class TestBudgets:
     async def test_a_call_is_reserved_and_then_settled(self, priced):
-        async with priced(Script([Answer(text="hello")])) as stage:
+        script = Script([Answer(text="hello")])
+        async with priced(script) as stage:
             await bound(stage, money_micros=1_000_000)
             turn = await answered(stage)
             (paid,) = await rows(stage, turn.id)
 
             assert (turn.state, paid.state, paid.cost_micros) == (TurnState.FINISHED, "settled", CALL)
             assert paid.reserved_micros > CALL
+            assert script.requests[0]["max_tokens"] == 100
 
     async def test_one_that_is_used_up_sends_nothing_and_keeps_the_message(self, priced):
         script = Script([Answer(text="hello")])

@@ -1,6 +1,7 @@
 """Small questions to a model beside a turn: facts to keep, a summary, what to say next. Accounted like any call."""
 
 from contextlib import aclosing
+from dataclasses import replace
 
 from core.rooms import Rooms
 from core.store import usage
@@ -37,9 +38,13 @@ class Aside:
         if model.offline:
             return None
         traits = self._router.traits(model.name)
-        known = {"model": model.name, "provider": traits.provider, **traits.bounds(tokens)}
+        most = traits.max_output_tokens
+        known = {"model": model.name, "provider": traits.provider, **traits.bounds(tokens, most)}
         charge = whose.model_copy(update=known)
-        usage_id = await self._reserve(charge) if bounds.budgeted else None
+        usage_id = None
+        if bounds.budgeted:
+            request = replace(request, max_tokens=most)
+            usage_id = await self._reserve(charge)
         try:
             said, reported = await _listen(model, request)
         except ModelError:

@@ -43,9 +43,9 @@ class Traits:
                     return micros
         return None
 
-    def bounds(self, tokens_in: int) -> dict[str, int | None]:
+    def bounds(self, tokens_in: int, tokens_out: int) -> dict[str, int | None]:
         """Give the most that a call may use, as `Charge` has it: what goes in, and the longest answer."""
-        amounts = Amounts(input=tokens_in, output=self.max_output_tokens)
+        amounts = Amounts(input=tokens_in, output=tokens_out)
         return {"tokens": amounts.input + amounts.output, "micros": self.cost(amounts)}
 
     def figures(self, name: str, reported: UsageReported | None, *, tokens_in: int, said: str) -> Figures:

@@ -67,6 +67,7 @@ class ModelCalls:
                 others=tuple(others),
                 allowed=talk.limits.allowed,
                 tokens_in=briefing.tokens,
+                tokens_out=self._longest(first.name, briefing),
                 budgeted=talk.limits.budgeted,
             )
         )
@@ -83,11 +84,21 @@ class ModelCalls:
         charge = chosen.charge.model_copy(update={"purpose": purpose})
         return self.instead(replace(chosen, charge=charge), (model,))
 
+    def _longest(self, name: str, briefing: Briefing) -> int:
+        most = self._router.traits(name).max_output_tokens
+        return most if briefing.request.max_tokens is None else min(most, briefing.request.max_tokens)
+
+    def capped(self, chosen: Chosen, briefing: Briefing) -> Briefing:
+        """Let no answer be longer than what is reserved for it."""
+        if not chosen.reserve:
+            return briefing
+        return replace(briefing, request=replace(briefing.request, max_tokens=chosen.tokens_out))
+
     def _bounded(self, chosen: Chosen) -> Chosen:
         """Say the most that a call may use: what goes in and the longest answer. Who costs nothing reserves nothing."""
         if chosen.model is None or chosen.model.offline:
             return replace(chosen, reserve=False, charge=chosen.charge.model_copy(update={"tokens": 0, "micros": 0}))
-        bounds = self._router.traits(chosen.charge.model).bounds(chosen.tokens_in)
+        bounds = self._router.traits(chosen.charge.model).bounds(chosen.tokens_in, chosen.tokens_out)
         return replace(chosen, reserve=chosen.budgeted, charge=chosen.charge.model_copy(update=bounds))
 
     def typed(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int) -> Chosen:

@@ -129,6 +129,7 @@ class Thinker:
         else:
             tried = [] if tokens is not None else await self._tried(step)
             chosen = self._calls.choose(step, talk, briefing, number, direct=direct, tried=tried)
+            briefing = self._calls.capped(chosen, briefing)
         usage_id: str | None = None
         if briefing.recall is not None or chosen.reserve:
             async with change(self._database, self._rooms) as work:
