@@ -69,8 +69,9 @@ def prices_of(entry: ModelEntry) -> tuple[float | None, float | None]:
     provider, reference, by_hand = listed_by(entry), entry.model or entry.name, set_prices(entry)
     one = price_of(provider, reference, by_hand, Amounts(input=_SAMPLE, output=0))
     other = price_of(provider, reference, by_hand, Amounts(input=0, output=_SAMPLE))
-    return _dollars(one), _dollars(other)
+    return _dollars(one, entry.input_price), _dollars(other, entry.output_price)
 
 
-def _dollars(micros: int | None) -> float | None:
-    return None if micros is None else micros / _SAMPLE
+def _dollars(micros: int | None, by_hand: float | None) -> float | None:
+    """Give what was set by hand, though the other side's price is not known."""
+    return by_hand if micros is None else micros / _SAMPLE

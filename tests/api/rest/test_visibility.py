@@ -60,6 +60,8 @@ EXPECTED: dict[str, Line] = {
     "POST /messages/{message_id}/edit": Line(body=NEW_MESSAGE),
     "GET /messages/{message_id}/versions": Line(),
     "POST /turns/{turn_id}/regenerate": Line(body={"client_message_id": "again"}),
+    "GET /models": LIST,
+    "POST /models/{name}/check": Line(bo=403),
     "GET /modes": LIST,
     "POST /modes": Line(bo=403, eve=201, body={"name": "terse", "title": "Terse"}),
     "PATCH /modes/{name}": Line(bo=403, body={"title": "Mine"}),
@@ -85,6 +87,8 @@ EXPECTED: dict[str, Line] = {
     "GET /turns/{turn_id}/history": Line(),
     "POST /turns/{turn_id}/stop": Line(),
     "POST /turns/{turn_id}/retry": Line(body={"client_message_id": "again"}),
+    "GET /conversations/{conversation_id}/export": Line(),
+    "POST /conversations/import": Line(bo=422, eve=422, body={}),
     "GET /documents": LIST,
     "GET /search": Line(bo=422, eve=422),
     "POST /documents": Line(bo=422, eve=422, body={}),
@@ -179,7 +183,8 @@ async def anas(house: House, ana: Person) -> Belongings:
 
 def routes() -> set[str]:
     """Every operation of the API's routers, without the prefix."""
-    return {f"{method} {route.path}" for noun in NOUNS for route in noun.router.routes for method in route.methods}
+    every = [route for noun in NOUNS for route in noun.router.routes]
+    return {f"{method} {route.path_format}" for route in every for method in route.methods}
 
 
 class TestVisibility:
