@@ -17,10 +17,13 @@ from core.store.rounds import Answer
 from core.store.usage import Charge, Figures
 from core.store.work import change
 from core.tables.consent import Approval
+from core.tables.talk import Conversation
 from core.tables.work import Turn
 from core.values import TurnState
 from tests.api.rest.house import ADDRESS, House, Person
 from tests.world import eventually
+
+HI: list[Any] = [{"role": "user", "content": "Hi"}]
 
 
 async def secret_of(house: House, person: Person, *scopes: Scope) -> str:
@@ -117,3 +120,25 @@ class Hand:
         task = asyncio.ensure_future(asking)
         await self.finish(await self.running(), text)
         return await task
+
+
+def talk(*texts: str) -> list[Any]:
+    """What a client sends: said and answered, in turns."""
+    return [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(texts)]
+
+
+async def ask(client: AsyncOpenAI, hand: Hand, messages: list[Any], answer: str, **more: Any) -> Any:
+    """Ask while somebody answers."""
+    asking = client.chat.completions.create(model="assent", messages=messages, **more)
+    return await hand.answering(asking, answer)
+
+
+async def heard(stream: Any) -> str:
+    """All text that a stream told."""
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
+async def conversations(house: House) -> list[str]:
+    """The ids of all conversations."""
+    async with house.database.reading() as session:
+        return list((await session.execute(select(Conversation.id))).scalars())

@@ -14,8 +14,8 @@ from core.tables.cost import ModelRule
 from tests.api.openai.hand import client_of, secret_of
 from tests.api.rest.house import House
 
-HI = [{"role": "user", "content": "Hi"}]
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+HI: list[Any] = [{"role": "user", "content": "Hi"}]
+TOOL: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
 CHAT: dict[str, tuple[dict[str, Any], str]] = {
     "no messages": ({"messages": []}, "messages"),

@@ -22,8 +22,8 @@ ORDER = [
 ]
 
 
-async def ask(client: AsyncOpenAI, hand: Hand, text: str, answer: str, **more: Any) -> Any:
-    return await hand.answering(client.responses.create(model="assent", input=text, **more), answer)
+async def ask(client: AsyncOpenAI, hand: Hand, given: Any, answer: str, **more: Any) -> Any:
+    return await hand.answering(client.responses.create(model="assent", input=given, **more), answer)
 
 
 class TestAnswer:
