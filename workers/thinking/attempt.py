@@ -12,8 +12,8 @@ from workers.thinking.brief import Briefing
 class Chosen:
     """The model of a call (None: nobody is asked), what it is charged with, and who is asked when it fails.
 
-    `tokens_in`: our count of what goes in; `tokens_out`: the longest answer. `budgeted`: a budget applies; `reserve`: so
-    this call is reserved first.
+    `tokens_in`: our count of what goes in; `tokens_out`: the longest answer. `budgeted`: a budget applies;
+    `reserve`: so this call is reserved first.
     """
 
     model: ChatModel | None
