@@ -171,9 +171,6 @@ class Thinker:
     async def _commit(
         self, step: ThinkInput, talk: Talk, attempt: Attempt, speech: Speech, gathered: Gathered
     ) -> Thought:
-        after = None
-        if not gathered.calls:
-            after = await self._afterwards.follow(talk, attempt.chosen.model, speech.said)
         answer = Answer(
             turn_id=step.turn_id,
             number=step.round,
@@ -189,16 +186,11 @@ class Thinker:
             intent=attempt.briefing.intent,
             confidence=attempt.briefing.confidence,
             profile=attempt.briefing.profile,
-            reflect=after is not None and after.reflect,
-            suggestions=after.suggestions if after else None,
             started_at=attempt.began,
         )
         crash_point("think.before_commit")
         if not gathered.calls:
-            async with change(self._database, self._rooms) as work:
-                await rounds.finish(work, answer)
-            crash_point("think.committed")
-            return Thought(ended=True)
+            return await self._finish(talk, attempt, answer)
         planned = await self._planner.plan(talk, step.round, gathered.calls, speech.text, gathered.concerns)
         async with change(self._database, self._rooms) as work:
             await rounds.propose(work, answer, planned)
@@ -206,6 +198,15 @@ class Thinker:
         async with self._database.reading() as session:
             calls = await rounds.planned(session, step.turn_id, step.round, self._registry.timeouts())
         return Thought(ended=False, calls=tuple(calls))
+
+    async def _finish(self, talk: Talk, attempt: Attempt, answer: Answer) -> Thought:
+        """Commit the reply, with what it is followed by."""
+        after = await self._afterwards.follow(talk, attempt.chosen.model, answer.said)
+        known = {"reflect": after.reflect, "suggestions": after.suggestions}
+        async with change(self._database, self._rooms) as work:
+            await rounds.finish(work, answer.model_copy(update=known))
+        crash_point("think.committed")
+        return Thought(ended=True)
 
 
 def said_before(earlier: Sequence[Round]) -> str:
