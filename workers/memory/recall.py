@@ -14,6 +14,7 @@ from core.store import recalls, recollections
 from core.store.database import Database
 from core.store.recollections import Key, Recollection, Whose
 from core.views import CitationView, RecallView
+from workers.llm.offline.speak import NAME
 from workers.memory.port import Embedder, Hit, HitKind, Index, MemoryUnavailable, Scope, Vector
 
 HITS = 40
@@ -22,13 +23,17 @@ FACTS_SHARE = 0.4
 """Facts take at most this share of the room: all of them while they fit, else those that fit the question best."""
 RECENCY, HALF_LIFE_DAYS = 0.2, 30.0
 """A hit's score is its rank fusion x (1 + RECENCY x 0.5^(age / HALF_LIFE_DAYS)): what is new gains a fifth at most."""
-FAR = 0.2
-"""A hit without a word in common, less alike than this cosine, is the nearest of nothing: it is left out."""
+FAR = 0.3
+"""A hit without a word in common, less alike than this cosine, is the nearest of nothing: it is left out.
+
+With the bundled model answers lie from 0.4 on, and what has nothing to do with a question mostly below 0.3.
+"""
 _KINDS: tuple[HitKind, ...] = ("message", "fact", "document")
 _ITEM_BYTES, _BYTES_PER_TOKEN = 90, 4
 LONGEST_SHARE = 3
 """No item takes more than one part in so many of the room: a longer one is cut where it is told."""
-_OFFLINE = "offline"
+_NOBODY = frozenset({None, NAME, "direct"})
+"""Replies that no model thought of: they hold nothing that their sources do not."""
 _ALL_FACTS = "one of the facts about you"
 _log = structlog.get_logger()
 
@@ -179,7 +184,7 @@ def _may_help(one: Recollection, turn_id: str, seen: frozenset[str]) -> bool:
     """What the call tells anyway is no help, nor what the offline assistant said: it knows nothing of its own."""
     if one.turn_id == turn_id or one.turn_id in seen:
         return False
-    return not (one.role == "assistant" and one.model in {None, _OFFLINE})
+    return not (one.role == "assistant" and one.model in _NOBODY)
 
 
 def _plain(text: str) -> str:

@@ -63,6 +63,7 @@ _RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
         ("small_talk", 0.9, r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|bye|goodbye)\b[\s,!.\w]{0,30}\??$"),
         ("correction", 0.7, r"^(?:no|nope|actually|wrong)\b[,.\s]|\bi meant\b|\bnot what i (?:meant|asked)\b"),
         ("complaint", 0.6, r"\b(?:unacceptable|does(?:n't| not) work|never works|complain|annoyed|unhappy with)\b"),
+        ("question", 0.85, r"^(?:what|who|whom|whose|when|where|why|how|which)\b.*\?\s*$"),
         ("question", 0.6, r"\?\s*$|^(?:what|who|whom|whose|when|where|why|how|which|is|are|does|do|did|was|were)\b"),
         ("remember", 0.4, r"^(?:i (?:am|have|live|work|like|prefer|was|own)|i'm|my \w+(?:'s \w+)? (?:is|are))\b"),
         (

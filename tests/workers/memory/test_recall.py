@@ -168,7 +168,7 @@ class TestWhatIsGiven:
             role="assistant",
             text=MONEY,
             channel="rest",
-            model="offline",
+            model="offline assistant",
             created_at=now(),
         )
         await world.add(said)

@@ -65,10 +65,10 @@ class TestLikeness:
         [vector] = await embedder.embed(["x"])
         embedder.is_ready = False
         reader = IntentReader(embedder)
-        reader.read("How is it?", vector)
+        reader.read("Is it good?", vector)
         await reader._preparing
 
-        assert reader.read("How is it?", vector).intent == "question"
+        assert reader.read("Is it good?", vector).intent == "question"
 
 
 class TestComplexity:
