@@ -17,8 +17,9 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from core.model_entries import OFFLINE, entries_of
 from core.settings import Settings
-from core.store import memory_status
+from core.store import memory_status, model_health
 from core.store.database import Database
 from core.temporal import TemporalState
 from core.values import Value
@@ -94,15 +95,14 @@ class Probes:
             return self._last
 
     async def _ask(self) -> Health:
-        database, temporal, workers, memory = await asyncio.gather(
-            *map(_bounded, (self._ask_database, self._ask_temporal, self._ask_workers, self._ask_memory))
-        )
+        asked = (self._ask_database, self._ask_temporal, self._ask_workers, self._ask_memory, self._ask_model)
+        database, temporal, workers, memory, model = await asyncio.gather(*map(_bounded, asked))
         parts = {
             "database": database,
             "temporal": temporal,
             "workers": workers,
             "gateway": self._ask_gateway(),
-            "model": self._model(),
+            "model": model,
             "memory": memory,
             "disk": _disk(self._settings.data_dir),
         }
@@ -149,9 +149,17 @@ class Probes:
         counts = self._gateway()
         return Part(state=State.DOWN) if counts is None else Part(state=State.OK, facts=dict(counts))
 
-    def _model(self) -> Part:
-        name = self._settings.model_name
-        return Part(state=State.OK, facts={"name": name or "offline assistant", "offline": name is None})
+    async def _ask_model(self) -> Part:
+        """Tell by the newest word on each model: calls and checks leave it, nobody is asked just for this."""
+        names = [entry.name for entry in entries_of(self._settings)]
+        if not names:
+            return Part(state=State.OK, facts={"name": OFFLINE, "offline": True})
+        async with self._database.reading() as session:
+            known = await model_health.all_of(session)
+        failing = [name for name in names if name in known and not known[name].ok]
+        facts: dict[str, Any] = {"name": names[0], "offline": False, "models": len(names)}
+        facts |= {"failing": failing} if failing else {}
+        return Part(state=State.DEGRADED if len(failing) == len(names) else State.OK, facts=facts)
 
 
 async def _bounded(ask: Callable[[], Awaitable[Part]]) -> Part:

@@ -27,6 +27,11 @@ def entries_of(settings: Settings) -> tuple[ModelEntry, ...]:
     return entries
 
 
+def is_offline(settings: Settings) -> bool:
+    """Whether only the offline assistant answers."""
+    return not settings.model_name and not settings.models
+
+
 def _first(settings: Settings) -> tuple[ModelEntry, ...]:
     base_url, name = settings.model_base_url, settings.model_name
     if not base_url and not name:

@@ -13,6 +13,7 @@ from connectors.registry import Registry, native_connectors
 from core.keys import KeyRing
 from core.rooms import Rooms
 from core.settings import Settings
+from core.store import model_health
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from workers.acting.act import Actor
@@ -210,6 +211,8 @@ async def run_workers(
     wanted = frozenset(queues) if queues else QUEUES
     memory = _memory(settings, database, client, rooms, wanted)
     router = build_router(settings, memory.embedder if memory is not None else None)
+    async with database.reading() as session:
+        router.health.remember(await model_health.failing(session))
     parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=memory)
     workers = build_workers(client, parts, wanted)
     try:

@@ -22,6 +22,7 @@ from api.intake import Intake
 from api.limits import Limits
 from api.tokens import Tokens
 from core.errors import AssentError, Invalid, NotSignedIn, Unavailable
+from core.model_entries import is_offline
 from core.permissions import Door, Principal
 from core.rooms import Rooms
 from core.settings import Settings
@@ -134,7 +135,7 @@ class Gateway:
             "user": {"id": who.user_id, "name": who.name, "role": who.role},
             "workspace_id": who.workspace_id,
             "inbox": {"stream": who.membership_id} | log,
-            "offline_model": self._settings.model_name is None,
+            "offline_model": is_offline(self._settings),
         }
 
     async def disconnect(self, sid: str) -> None:

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response, status
 
 from api.probes import Part, State
 from api.rest.context import Here, PerhapsWho
+from core.model_entries import is_offline
 from core.values import Value
 
 router = APIRouter(tags=["health"])
@@ -31,7 +32,7 @@ async def health(here: Here, who: PerhapsWho, response: Response) -> HealthView:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return HealthView(
         status=found.status,
-        offline_model=here.settings.model_name is None,
+        offline_model=is_offline(here.settings),
         parts=found.parts if who else None,
     )
 

@@ -30,3 +30,8 @@ async def note(
 async def all_of(session: AsyncSession) -> dict[str, ModelHealth]:
     """Give the newest word on each model, by name."""
     return {row.name: row for row in (await session.execute(select(ModelHealth))).scalars()}
+
+
+async def failing(session: AsyncSession) -> list[str]:
+    """Give the names of those that did not answer when somebody last asked."""
+    return list((await session.execute(select(ModelHealth.name).where(ModelHealth.ok.is_(False)))).scalars())

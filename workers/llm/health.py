@@ -1,7 +1,7 @@
 """How models have been lately, in this process: who fails is left alone for a while, then tried by one call."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from workers.llm.errors import ContextTooLong, ModelError, ModelRateLimited, ModelRefusedKey
@@ -30,6 +30,11 @@ class Health:
         """Begin with everybody well."""
         self._clock = clock
         self._circuits: dict[str, _Circuit] = {}
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Take who was failing when this process began: they may be asked, and their first answer is news."""
+        for name in names:
+            self._circuits[name] = _Circuit(until=self._clock())
 
     def is_well(self, name: str) -> bool:
         """Whether a model may be asked: it is not paused, or its pause is over and nobody tries it yet."""

@@ -1,5 +1,7 @@
 """Models through the doors: what is shown, what never is, and who may check one."""
 
+from typing import Any
+
 import pytest
 
 from core.clock import now
@@ -13,7 +15,7 @@ from core.tables.cost import ModelHealth
 from tests.api.rest.house import House, open_house
 
 KEY = "sk-very-secret"
-MODELS = [
+MODELS: Any = [
     {"name": "openai/large", "provider": "openai", "model": "gpt-4o-mini", "api_key": KEY},
     {"name": "home", "base_url": "http://user:hunter2@127.0.0.1:9/v1", "api_key": KEY, "input_price": 1},
 ]
@@ -89,6 +91,24 @@ class TestCheck:
         async def away(name: str) -> ModelChecked:
             raise Unavailable("away")
 
-        house.workflows.check_model = away  # type: ignore[method-assign]
+        house.workflows.check_model = away
 
         assert (await ana.ask("POST", "/models/home/check")).status_code == 503
+
+
+class TestHealth:
+    async def test_tells_who_is_failing_and_is_degraded_when_all_are(self, house, ana):
+        def failing(name: str) -> ModelHealth:
+            return ModelHealth(name=name, ok=False, code="model_unavailable", sentence="No.", at=now())
+
+        async with house.database.writing() as session:
+            session.add(failing("home"))
+        one = (await ana.ask("GET", "/health")).json()
+        async with house.database.writing() as session:
+            session.add(failing("openai/large"))
+        house.app.other_asgi_app.state.context.probes._asked_at = 0.0
+        both = (await ana.ask("GET", "/health")).json()
+
+        assert one["offline_model"] is False
+        assert (one["parts"]["model"]["state"], one["parts"]["model"]["facts"]["failing"]) == ("ok", ["home"])
+        assert both["parts"]["model"]["state"] == "degraded"

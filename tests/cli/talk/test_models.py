@@ -3,6 +3,7 @@
 from typing import Any
 
 from cli.talk.models import check_models, list_models
+from cli.talk.server import Server
 
 MODEL: dict[str, Any] = {
     "name": "openai/large", "provider": "openai", "tier": "strong", "tools": True, "images": False,
@@ -12,13 +13,13 @@ MODEL: dict[str, Any] = {
 HOME = MODEL | {"name": "home", "input_price": None, "output_price": None, "price_known": False}
 
 
-class Recorded:
+class Recorded(Server):
     """A server that has two models, of which one takes its key."""
 
     def __init__(self) -> None:
         self.posted: list[str] = []
 
-    async def get(self, path: str) -> Any:
+    async def get(self, path: str, **query: Any) -> Any:
         return {"items": [MODEL, HOME], "next": None, "total": 2}
 
     async def post(self, path: str, body: Any = None) -> Any:

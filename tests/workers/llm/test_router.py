@@ -166,3 +166,11 @@ class TestHealth:
         router.health.left("long")
 
         assert router.health.is_well("long")
+
+    def test_who_failed_before_a_restart_is_asked_and_its_answer_is_news(self, router):
+        router.health.remember(["long"])
+
+        assert order(router)[0] == "long"
+        router.health.asked("long")
+        assert router.health.answered("long")
+        assert not router.health.answered("long")
