@@ -17,6 +17,7 @@ from core.settings import Settings
 from core.store.audit import AuditTrail
 from core.store.database import Database, open_database
 from core.temporal import connect
+from tests.embedding import find_embed_python
 from tests.servers import in_thread, make_database, postgresql
 
 TEMPLATE = "template_assent"
@@ -94,3 +95,9 @@ async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 async def client(temporal_server: TemporalServer, ring: KeyRing) -> Client:
     """A client of the Temporal server."""
     return await connect(temporal_server.address, "default", ring)
+
+
+@pytest.fixture(scope="session")
+def embed_python() -> Path:
+    """The Python of the embedder's environment; mark tests that take it with `server`."""
+    return find_embed_python()
