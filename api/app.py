@@ -35,6 +35,7 @@ from api.rest import (
     connectors,
     conversations,
     documents,
+    exports,
     facts,
     health,
     invitations,
@@ -95,8 +96,9 @@ NOUNS = (
     reads,
     search,
     memory,
+    exports,
 )
-STREAMED = frozenset({("POST", f"{PREFIX}/documents")})
+STREAMED = frozenset({("POST", f"{PREFIX}/documents"), ("POST", f"{PREFIX}/conversations/import")})
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem document (RFC 9457).",

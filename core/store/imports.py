@@ -23,6 +23,7 @@ from core.store.documents import Upload
 from core.store.renaming import By, Ids
 from core.store.viewing import conversation_view, message_view
 from core.store.work import Work
+from core.tables.people import Membership
 from core.tables.talk import Branch, Conversation, Import, Message, Participant
 from core.tables.work import Round, ToolCall, Turn
 from core.values import CallState, TurnState, Value
@@ -56,6 +57,7 @@ async def there(session: AsyncSession, who: Principal, conversation_id: str) -> 
 async def keep(work: Work, who: Principal, door: Door, source: Source) -> tuple[ConversationView, bool]:
     """Write the conversation, or give the one that the file became before; whether it was there. Raises Invalid."""
     new = conversation_id_for(who, source.sha256, source.client_key)
+    await work.session.get(Membership, who.membership_id, with_for_update=True)  # one import of a person at a time
     before = await there(work.session, who, new)
     if before is not None:
         return before, True
