@@ -43,7 +43,7 @@ async def secret_of(house: House, person: Person, *scopes: Scope) -> str:
 def client_of(house: House, secret: str, **more: Any) -> AsyncOpenAI:
     """OpenAI's own client, straight into the application."""
     transport = httpx2.ASGITransport(house.app, raise_app_exceptions=False)
-    http = httpx2.AsyncClient(transport=transport)
+    http = httpx2.AsyncClient(transport=transport, trust_env=False)
     return AsyncOpenAI(api_key=secret, base_url=f"{ADDRESS}/v1", http_client=http, **{"max_retries": 0} | more)
 
 

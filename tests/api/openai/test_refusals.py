@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import openai as sdk
 import pytest
+from structlog.testing import capture_logs
 
 from core.clock import now
 from core.ids import new_id
@@ -119,8 +120,10 @@ class TestForm:
             raise ZeroDivisionError("secret words")
 
         monkeypatch.setattr(shared.rest.state.openai.names, "listed", broken)
-        answer = await http.get("/v1/models")
+        with capture_logs() as logged:
+            answer = await http.get("/v1/models")
 
+        assert logged[0]["event"] == "a request failed"
         assert answer.status_code == 500
         assert "secret words" not in answer.text
         assert error_of(answer)["type"] == "server_error"
