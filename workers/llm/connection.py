@@ -20,6 +20,7 @@ class Connection:
     """`look` asks for a page that only the key opens: None where there is no such page; raises ModelError.
 
     `close` gives the connections back; `call_id` makes ids that the provider takes.
+    `declares_used`: the provider refuses a talk with calls of tools that are not offered any more, as in a last round.
     """
 
     model: Model
@@ -27,6 +28,7 @@ class Connection:
     settings: ModelSettings
     look: Callable[[], Awaitable[Seen | None]] | None = None
     call_id: Callable[[str], str] = _same
+    declares_used: bool = False
 
 
 def key_of(entry: ModelEntry) -> str:

@@ -24,7 +24,7 @@ from workers.llm.http import hanging_up
 from workers.llm.port import ModelItem, ModelRequest, TextDelta
 from workers.llm.sight import Seen
 from workers.llm.timing import Patience, Timeouts
-from workers.llm.wire import history_of, names_of, parameters_of
+from workers.llm.wire import has_calls, history_of, names_of, parameters_of, used_tools
 
 MOST_CHARACTERS = 400_000
 
@@ -47,11 +47,12 @@ class RemoteModel:
         """Ask once. Text comes as it is said; calls and usage when the answer is whole and valid."""
         patience = Patience(self._timeouts)
         said: list[TextDelta] = []
+        named = self._connection.declares_used and not request.tools and has_calls(request)
         opening = model_request_stream(
             self._connection.model,
             history_of(request, self._connection.call_id),
-            model_settings=self._settings(request.max_tokens),
-            model_request_parameters=parameters_of(request),
+            model_settings=self._settings(request.max_tokens, no_calls=named),
+            model_request_parameters=used_tools(request) if named else parameters_of(request),
             instrument=False,
         )
         try:
@@ -69,9 +70,11 @@ class RemoteModel:
                 raise our_error(error) from error
             yield TextDelta(f"\n\n{REFUSED}" if said else REFUSED)
 
-    def _settings(self, most: int | None) -> ModelSettings | None:
+    def _settings(self, most: int | None, *, no_calls: bool = False) -> ModelSettings | None:
         limits = [one for one in (self._max_tokens, most) if one is not None]
-        bound = ModelSettings(max_tokens=min(limits)) if limits else None
+        bound = ModelSettings(max_tokens=min(limits)) if limits else ModelSettings()
+        if no_calls:
+            bound["tool_choice"] = "none"
         return merge_model_settings(self._connection.settings, bound)
 
     async def _items(

@@ -54,6 +54,23 @@ def parameters_of(request: port.ModelRequest) -> ModelRequestParameters:
     )
 
 
+def has_calls(request: port.ModelRequest) -> bool:
+    """Whether tools were asked for in the talk."""
+    return any(isinstance(one, port.AssistantSaid) and one.calls for one in request.entries)
+
+
+def used_tools(request: port.ModelRequest) -> ModelRequestParameters:
+    """Give the tools that the talk has calls of, by name alone: some providers want them named, though not offered."""
+    asked = (call.name for one in request.entries if isinstance(one, port.AssistantSaid) for call in one.calls)
+    names = dict.fromkeys(wire_name(name) for name in asked)
+    return ModelRequestParameters(
+        function_tools=[
+            ToolDefinition(name=name, description="Not to be used now.", parameters_json_schema={"type": "object"})
+            for name in names
+        ]
+    )
+
+
 def without_hints(schema: Any) -> Any:
     """Leave out members that begin with `x-`: some providers refuse schemas with members that they do not know."""
     if isinstance(schema, dict):

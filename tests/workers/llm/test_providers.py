@@ -177,6 +177,37 @@ class TestStreamFault:
         assert script.ends == ["gone"]
 
 
+@pytest.mark.parametrize("provider", ALL)
+class TestLastRound:
+    async def test_a_talk_with_calls_is_answered_when_no_tools_are_offered_any_more(self, provider):
+        talk = ModelRequest(
+            "Be kind.",
+            (
+                UserSaid("Delete milk"),
+                AssistantSaid("", (CallAsked("cal_1", "tasks.delete", {"id": "t1"}),)),
+                ToolAnswered("cal_1", "tasks.delete", "gone", "done"),
+            ),
+            (),
+            first_reply=False,
+        )
+        items, script = await ask(provider, Answer(text="It is gone."), talk)
+        sent = script.requests[0]
+
+        assert text_of(items) == "It is gone."
+        assert ("tasks__delete" in str(sent.get("tools", sent.get("toolConfig")))) == (
+            provider in {"anthropic", "bedrock"}
+        )
+
+
+class TestWait:
+    @pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "mistral", "openrouter"])
+    async def test_is_as_long_as_the_provider_asks(self, provider):
+        with pytest.raises(errors.ModelRateLimited) as caught:
+            await ask(provider, Answer(status=429, headers={"retry-after": "7"}))
+
+        assert caught.value.retry_after == 7
+
+
 class TestCached:
     @pytest.mark.parametrize("provider", ["openai", "anthropic", "google"])
     async def test_tokens_that_the_provider_had_kept_are_told(self, provider):

@@ -24,4 +24,5 @@ def connect(entry: ModelEntry, timeouts: Timeouts) -> Connection:
         look=listing(http, f"{base_url}/v1/models?limit=1000", model_of(entry)),
         close=http.aclose,
         settings=AnthropicModelSettings(max_retries=0),
+        declares_used=True,
     )

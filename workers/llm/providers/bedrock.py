@@ -63,4 +63,4 @@ def connect(entry: ModelEntry, timeouts: Timeouts) -> Connection:
     async def close() -> None:
         client.close()
 
-    return Connection(model=model, close=close, settings=BedrockModelSettings())
+    return Connection(model=model, close=close, settings=BedrockModelSettings(), declares_used=True)
