@@ -33,26 +33,30 @@ def window_of(talk: Talk, size: int, key: bytes) -> Window:
     """
     retried = {record.turn.retry_of for record in talk.turns}
     current = _current(talk, retried, size, key)
-    told: list[tuple[TurnRecord, Sequence[ChatEntry]]] = []
-    left = size - size_of(current)
+    tried = [place for place, one in enumerate(talk.turns[:-1]) if one.turn.id == talk.current.turn.retry_of]
+    most = max(LEAST, size // _OLD_SHARE)
+    known = {place: _told(talk, place, retried, most, key) for place in tried}
+    left = size - size_of(current) - sum(map(size_of, known.values()))
+    places: list[int] = []
     for place in range(len(talk.turns) - 2, -1, -1):
-        entries = _told(talk, place, retried, max(LEAST, size // _OLD_SHARE), key)
-        left -= size_of(entries)
+        if place not in known:
+            known[place] = _told(talk, place, retried, most, key)
+            left -= size_of(known[place])
         if left < 0:
-            told = _from_block(told, talk.turns[place].turn.place)
+            places = _from_block(talk, places, talk.turns[place].turn.place)
             break
-        told.append((talk.turns[place], entries))
-    older = tuple(entry for _, entries in reversed(told) for entry in entries)
-    ids = frozenset(record.turn.id for record, _ in told) | {talk.current.turn.id}
+        places.append(place)
+    # What a turn that is tried again has sent is told in any case, or it would be sent twice.
+    shown = sorted({*places, *tried})
+    older = tuple(entry for place in shown for entry in known[place])
+    ids = frozenset(talk.turns[place].turn.id for place in shown) | {talk.current.turn.id}
     return Window((*older, *current), ids)
 
 
-def _from_block(
-    told: list[tuple[TurnRecord, Sequence[ChatEntry]]], dropped: int
-) -> list[tuple[TurnRecord, Sequence[ChatEntry]]]:
+def _from_block(talk: Talk, places: list[int], dropped: int) -> list[int]:
     """Leave out the rest of the block that the dropped turn is in, unless that is half of what is told."""
-    kept = [pair for pair in told if pair[0].turn.place // _BLOCK > dropped // _BLOCK]
-    return kept if len(kept) * 2 >= len(told) else told
+    kept = [place for place in places if talk.turns[place].turn.place // _BLOCK > dropped // _BLOCK]
+    return kept if len(kept) * 2 >= len(places) else places
 
 
 def _current(talk: Talk, retried: set[str | None], size: int, key: bytes) -> Sequence[ChatEntry]:

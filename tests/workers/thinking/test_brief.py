@@ -292,9 +292,10 @@ class TestWindow:
         [old] = await world.all(Turn, Turn.conversation_id == talking, Turn.place == 6)
         turn, _ = await world.say(ana, talking, "Now?")
         await world.alter(Turn, turn.id, retry_of=old.id)
-        talk, _ = await briefed(mind, turn)
+        talk, briefing = await briefed(mind, turn, budget=2000)
 
         assert talk.turns[0].turn.id == old.id
+        assert briefing.request.entries[0] == UserSaid("What about number 1, and some words more?")
 
     async def test_the_window_moves_now_and_then_so_that_a_cache_holds(self, mind, ana, world, talking):
         await long_talk(world, ana, talking, 200)
