@@ -163,7 +163,7 @@ async def _earlier(session: AsyncSession, current: Turn, before: int | None, lim
         select(Turn, Message)
         .join(Message, Message.id == Turn.message_id)
         .where(Turn.conversation_id == current.conversation_id, Turn.state != TurnState.QUEUED, Turn.id != current.id)
-        .where(paths.on_path(segments), await paths.in_thread(session, current.thread_id))
+        .where(paths.on_path(segments), await paths.in_thread(session, current.thread_id, segments))
         .order_by(Turn.place.desc())
         .limit(limit)
     )

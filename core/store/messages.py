@@ -37,7 +37,7 @@ async def page(
     They are those of one version: the one that is shown, or another (`branch_id` None: the first).
     """
     await check_visible(session, who, conversation_id)
-    of_it = and_(Message.conversation_id == conversation_id, await _in_version(session, conversation_id, branch_id))
+    of_it = and_(Message.conversation_id == conversation_id, await in_version(session, conversation_id, branch_id))
     statement = select(Message).where(of_it).order_by(Message.position.desc()).limit(limit + 1)
     if before is not None:
         statement = statement.where(Message.position < before)
@@ -48,8 +48,8 @@ async def page(
     return [message_view(row) for row in reversed(shown)], following, total
 
 
-async def _in_version(session: AsyncSession, conversation_id: str, branch_id: str | None) -> ColumnElement[bool]:
-    """Whether a message was said on the path of a version, or is answered on it."""
+async def in_version(session: AsyncSession, conversation_id: str, branch_id: str | None) -> ColumnElement[bool]:
+    """Whether a message was said on the path of a version (ACTIVE: the one that is shown), or is answered on it."""
     of_it = select(Conversation.active_branch_id, exists().where(Branch.conversation_id == conversation_id))
     active, is_branched = (await session.execute(of_it.where(Conversation.id == conversation_id))).one()
     if not is_branched:

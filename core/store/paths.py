@@ -57,10 +57,15 @@ def _in_segment(segment: Segment) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-async def in_thread(session: AsyncSession, thread_id: str | None) -> ColumnElement[bool]:
-    """Whether a turn is heard in a thread: its own turns, and the main talk up to the message that it hangs on."""
+async def in_thread(session: AsyncSession, thread_id: str | None, segments: Sequence[Segment]) -> ColumnElement[bool]:
+    """Whether a turn is heard in a thread: its own turns, and the main talk up to the message that it hangs on.
+
+    That message may be answered by several turns: the first of them on the path counts.
+    """
     if thread_id is None:
         return Turn.thread_id.is_(None)
-    root = select(Turn.place).join(Message, Message.turn_id == Turn.id).where(Message.id == thread_id)
-    place = (await session.execute(root)).scalar_one()
+    answers = or_(Message.turn_id == Turn.id, Message.id == Turn.message_id)
+    hangs_on = and_(Message.conversation_id == Turn.conversation_id, answers)
+    root = select(func.min(Turn.place)).join(Message, hangs_on).where(Message.id == thread_id, on_path(segments))
+    place = (await session.execute(root)).scalar_one_or_none() or 0
     return or_(Turn.thread_id == thread_id, and_(Turn.thread_id.is_(None), Turn.place <= place))

@@ -5,10 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFound
 from core.permissions import Principal
-from core.store import messages, paths
+from core.store import messages
 from core.store.viewing import message_view
 from core.tables.talk import Conversation, Message
-from core.tables.work import Turn
 from core.views import MessageView, ThreadView
 
 
@@ -19,12 +18,8 @@ async def root_of(session: AsyncSession, conversation: Conversation, reply_to_id
     """
     if reply_to_id is None:
         return None
-    segments = await paths.segments_of(session, conversation.id, conversation.active_branch_id)
-    statement = (
-        select(Message)
-        .join(Turn, Turn.id == Message.turn_id)
-        .where(Message.id == reply_to_id, Message.conversation_id == conversation.id, paths.on_path(segments))
-    )
+    shown = await messages.in_version(session, conversation.id, conversation.active_branch_id)
+    statement = select(Message).where(Message.id == reply_to_id, Message.conversation_id == conversation.id, shown)
     row = (await session.execute(statement)).scalar_one_or_none()
     if row is None:
         message = "There is no such message to reply to."

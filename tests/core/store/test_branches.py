@@ -215,6 +215,14 @@ class TestEdit:
         assert "In the thread" in await ana.shown("trunk")
         assert "In the thread" not in await ana.shown()
 
+    async def test_a_thread_hangs_on_a_message_answered_anew_as_well(self, ana: Talker):
+        root = await ana.say("Root")
+        again, _ = await ana.regenerate(root.id)
+        await ana.end(again.id, "A reply")
+        reply = await ana.say("In the thread", wishes=Wishes(reply_to_id=root.message_id))
+
+        assert await ana.heard_by(reply.id) == ["Root", "In the thread"]
+
 
 class TestActivate:
     async def test_shows_another_version_and_talk_goes_on_there(self, ana: Talker):
