@@ -1,5 +1,6 @@
 """How others wake memory's writer, ask for a check, and keep its schedule; see `handles`."""
 
+import asyncio
 from datetime import timedelta
 from typing import Literal
 
@@ -60,13 +61,14 @@ class MemoryWorkflows:
     async def verify(self) -> MemoryVerdict:
         """Compare the index with SQL, and wait for the verdict. Raises Unavailable."""
         try:
-            return await self._client.execute_workflow(
-                MemoryCheck.run,
-                id=f"{self._prefix}memory-check-{new_id('chk')}",
-                task_queue=self._queue,
-                execution_timeout=CHECK_LIMIT,
-            )
-        except (RPCError, WorkflowFailureError) as error:
+            async with asyncio.timeout(CHECK_LIMIT.total_seconds()):
+                return await self._client.execute_workflow(
+                    MemoryCheck.run,
+                    id=f"{self._prefix}memory-check-{new_id('chk')}",
+                    task_queue=self._queue,
+                    execution_timeout=CHECK_LIMIT,
+                )
+        except (RPCError, WorkflowFailureError, TimeoutError) as error:
             raise _unavailable() from error
 
     async def keep_schedule(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.clock import now
 from core.errors import Unavailable
 from core.ids import new_id
 from core.keys import KeyRing
-from core.messages import Approvers, DecisionMade, LookupAnswer
+from core.messages import Approvers, DecisionMade, LookupAnswer, MemoryVerdict
 from core.permissions import Principal, Role
 from core.rooms import LocalRooms
 from core.settings import Settings
@@ -26,6 +26,7 @@ from core.tables.people import Membership, Session, User, Workspace
 from core.tables.work import ToolCall, Turn
 from core.temporal import data_converter
 from workflows.handles import Workflows
+from workflows.memory_handles import Call, MemoryWorkflows
 
 API = "/api/v1"
 ADDRESS = "http://assent.test"
@@ -51,6 +52,16 @@ class AwayWorkflows(Workflows):
         if self.answer is None:
             raise Unavailable("away")
         return self.answer
+
+
+class AwayMemory(MemoryWorkflows):
+    """Memory's workers cannot be told anything."""
+
+    async def wake(self, call: Call) -> None:
+        raise Unavailable("away")
+
+    async def verify(self) -> MemoryVerdict:
+        raise Unavailable("away")
 
 
 class ReadyTemporal:
@@ -188,5 +199,6 @@ async def open_house(settings: Settings, database: Database, ring: KeyRing) -> A
     async with AsyncExitStack() as keep:
         house = House(app, settings, database, ring, keep)
         house.workflows, house.rooms = workflows, rooms
+        house.rest.state.context = replace(house.rest.state.context, memory=AwayMemory(workflows))
         await keep.enter_async_context(house.rest.router.lifespan_context(house.rest))
         yield house

@@ -112,6 +112,9 @@ EXPECTED: dict[str, Line] = {
     "GET /tokens": LIST,
     "POST /tokens": Line(bo=201, eve=201, body={"name": "a script"}),
     "POST /tokens/{token_id}/revoke": Line(),
+    "GET /memory": Line(bo=403, eve=200),
+    "POST /memory/rebuild": Line(bo=403, eve=503),
+    "POST /memory/verify": Line(bo=403, eve=503),
     "GET /audit": Line(bo=403, eve=200),
     "GET /audit/verify": Line(bo=403, eve=200),
 }
