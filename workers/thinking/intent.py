@@ -111,6 +111,11 @@ class IntentReader:
         intent, confidence = found or (None, None)
         return Reading(intent, confidence, complexity_of(text, intent))
 
+    async def prepared(self) -> None:
+        """Wait until the examples are embedded, if that is under way."""
+        if self._preparing is not None:
+            await self._preparing
+
     def _prepare(self) -> None:
         if self._known or self._embedder is None or self._preparing is not None:
             return

@@ -1,6 +1,5 @@
 """A thinker with its connectors, a scripted model and, if a test wants it, memory; without Temporal."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,7 @@ class Mind:
 
 
 @pytest.fixture
-async def mind(world: World, settings: Settings, ring: KeyRing) -> AsyncIterator[Mind]:
+async def mind(world: World, settings: Settings, ring: KeyRing) -> Mind:
     client = await Client.connect("127.0.0.1:1", lazy=True)
     return Mind(world, settings, client, ring)
 

@@ -42,11 +42,12 @@ class TestLikeness:
         said = "so my order never arrived, and nobody there answers"
         [vector] = await embedder.embed([said])
         first = reader.read(said, vector)
-        await reader._preparing
+        await reader.prepared()
         second = reader.read(said, vector)
 
         assert first.intent is None
         assert second.intent == "complaint"
+        assert second.confidence is not None
         assert 0.5 < second.confidence <= 1
 
     async def test_it_prepares_once(self):
@@ -55,7 +56,7 @@ class TestLikeness:
         [vector] = await embedder.embed(["x"])
         for _ in range(3):
             reader.read("purple monkey", vector)
-        await reader._preparing
+        await reader.prepared()
         reader.read("purple monkey", vector)
 
         assert len(embedder.asked) == 1 + sum(map(len, EXAMPLES.values()))
@@ -66,7 +67,7 @@ class TestLikeness:
         embedder.is_ready = False
         reader = IntentReader(embedder)
         reader.read("Is it good?", vector)
-        await reader._preparing
+        await reader.prepared()
 
         assert reader.read("Is it good?", vector).intent == "question"
 
