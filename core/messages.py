@@ -148,10 +148,11 @@ class TurnEnding(Value):
 
 
 class ReflectInput(Value):
-    """Starts `Reflect`: what is done after a reply. `learn` False: only the summary is brought up to date."""
+    """Starts `Reflect`: what is done after a reply. `sum_up`: the talk may be long enough for another summary."""
 
     turn_id: Id
     learn: bool = True
+    sum_up: bool = True
 
 
 class Summarised(Value):

@@ -89,12 +89,12 @@ class Workflows:
         except RPCError as error:
             raise _unavailable() from error
 
-    async def reflect(self, ref: str, turn_id: str, *, learn: bool) -> None:
+    async def reflect(self, ref: str, turn_id: str, *, learn: bool, sum_up: bool) -> None:
         """Begin what is done after a reply, once for each `ref`. Raises Unavailable."""
         try:
             await self.client.start_workflow(
                 Reflect.run,
-                ReflectInput(turn_id=turn_id, learn=learn),
+                ReflectInput(turn_id=turn_id, learn=learn, sum_up=sum_up),
                 id=f"reflect-{ref}",
                 task_queue=self.prefix + policies.TURNS_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -29,7 +29,7 @@ class Reflect:
                     heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                     retry_policy=policies.REFLECT_RETRY,
                 )
-        for _ in range(MOST_SUMMARIES):
+        for _ in range(MOST_SUMMARIES if after.sum_up else 0):
             summarised = await workflow.execute_activity(
                 activities.summarise,
                 after.turn_id,

@@ -95,6 +95,6 @@ async def drop_summaries(work: Work, conversation_id: str, place: int) -> None:
         )
         turn_id = (await work.session.execute(newest)).scalar_one_or_none()
         if turn_id is not None:
-            outbox.put(work, outbox.REFLECT, new_id("ref"), {"turn_id": turn_id, "learn": False})
+            outbox.put(work, outbox.REFLECT, new_id("ref"), {"turn_id": turn_id, "learn": False, "sum_up": True})
     if branches:
         outbox.put(work, outbox.WIPE, new_id("wip"), {})

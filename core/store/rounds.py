@@ -25,8 +25,8 @@ SEPARATOR = "\n\n"
 class Answer(Value):
     """What one model call gave. `attempt` and `lease_epoch` fence the commit; `said` is the whole reply so far.
 
-    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if any. `reflect`:
-    there is something to do after the reply; what may be said next is known (`suggestions`), or left to that.
+    `was_kept`: some of it may be stored as partial text. `usage_id` is the call's reservation, if any. `learn`
+    and `sum_up` are to be done after the reply; what may be said next is known (`suggestions`), or left to learning.
     `profile` is who the asker was to the model; it is kept with the reply.
     """
 
@@ -44,7 +44,8 @@ class Answer(Value):
     intent: str | None = None
     confidence: float | None = None
     profile: dict[str, Any] | None = None
-    reflect: bool = False
+    learn: bool = False
+    sum_up: bool = False
     suggestions: tuple[str, ...] | None = None
     started_at: datetime
 
@@ -74,8 +75,9 @@ async def finish(work: Work, answer: Answer) -> None:
     streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
     conversation.updated_at = conversation.last_activity_at = now()
     changes.note(work, "turn", turn.id)
-    if answer.reflect:
-        outbox.put(work, outbox.REFLECT, turn.id, {"turn_id": turn.id, "learn": answer.suggestions is None})
+    if answer.learn or answer.sum_up:
+        body = {"turn_id": turn.id, "learn": answer.learn, "sum_up": answer.sum_up}
+        outbox.put(work, outbox.REFLECT, turn.id, body)
     await lease.give_up(work, conversation, turn)
 
 

@@ -71,8 +71,8 @@ class TestReflect:
         calls = learning.model.calls
 
         async with change(learning.database, learning.rooms) as work:
-            outbox.put(work, outbox.REFLECT, sent.turn_id, {"turn_id": sent.turn_id, "learn": True})
-            outbox.put(work, outbox.REFLECT, "another", {"turn_id": sent.turn_id, "learn": True})
+            outbox.put(work, outbox.REFLECT, sent.turn_id, {"turn_id": sent.turn_id, "learn": True, "sum_up": True})
+            outbox.put(work, outbox.REFLECT, "another", {"turn_id": sent.turn_id, "learn": True, "sum_up": True})
         await reflected(learning, "another")
 
         assert learning.model.calls == calls

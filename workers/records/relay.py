@@ -97,7 +97,7 @@ class Relay:
         elif row.kind == outbox.STOP_TURN:
             await self._stop(body["turn_id"], body["approval_ids"], body["user_id"])
         elif row.kind == outbox.REFLECT:
-            await self._workflows.reflect(row.ref, body["turn_id"], learn=body["learn"])
+            await self._workflows.reflect(row.ref, body["turn_id"], learn=body["learn"], sum_up=body["sum_up"])
         elif row.kind == outbox.WIPE:
             await self._wipe()
         elif row.kind == outbox.READ_DOCUMENT:

@@ -13,9 +13,10 @@ from workers.reflecting.follow_ups import follow_ups
 
 @dataclass(frozen=True)
 class Following:
-    """`reflect`: the workflow is to run; `suggestions` None leaves them to it."""
+    """What the workflow is to do after the reply; `suggestions` None leaves them to learning."""
 
-    reflect: bool
+    learn: bool
+    sum_up: bool
     suggestions: tuple[str, ...] | None
 
 
@@ -34,20 +35,20 @@ class Afterwards:
         said = talk.current.message.text
         wished = to_remember(said) is not None or to_forget(said) is not None
         learns = wished or (self._learns and model is not None and not model.offline)
-        if learns:
-            return Following(reflect=True, suggestions=None)
-        suggestions = follow_ups(self._registry, said, reply, talk.current.calls)
-        return Following(reflect=await self._is_long(talk), suggestions=suggestions)
+        suggestions = None if learns else follow_ups(self._registry, said, reply, talk.current.calls)
+        return Following(learn=learns, sum_up=await self._is_long(talk), suggestions=suggestions)
 
     async def _is_long(self, talk: Talk) -> bool:
-        """Whether so much was said that a summary may be due; of a short talk nothing is read."""
+        """Whether so much was said that a summary is due; of a short talk nothing is read.
+
+        A longer talk may have come here cut: half of what is too much is reason enough to count.
+        """
         turn = talk.current.turn
         if turn.thread_id is not None:
             return False
         most = self._threshold * BYTES_PER_TOKEN
-        if sum(record.size(most // 4) for record in talk.turns) > most:
-            return True
-        if len(talk.turns) <= summaries.WINDOW:
+        size = sum(record.size(most // 6) for record in talk.turns)
+        if size <= most // 2 and len(talk.turns) <= summaries.WINDOW:
             return False
         async with self._database.reading() as session:
             return await summaries.is_long(session, turn, self._threshold)

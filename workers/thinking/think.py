@@ -202,7 +202,7 @@ class Thinker:
     async def _finish(self, talk: Talk, attempt: Attempt, answer: Answer) -> Thought:
         """Commit the reply, with what it is followed by."""
         after = await self._afterwards.follow(talk, attempt.chosen.model, answer.said)
-        known = {"reflect": after.reflect, "suggestions": after.suggestions}
+        known = {"learn": after.learn, "sum_up": after.sum_up, "suggestions": after.suggestions}
         async with change(self._database, self._rooms) as work:
             await rounds.finish(work, answer.model_copy(update=known))
         crash_point("think.committed")

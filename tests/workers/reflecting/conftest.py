@@ -49,7 +49,7 @@ class SayingModel:
 class Told(World):
     """A world in which turns are answered."""
 
-    async def answer(self, turn: Turn, text: str = "I see.", *, reflect: bool = True) -> None:
+    async def answer(self, turn: Turn, text: str = "I see.", *, learn: bool = True) -> None:
         """Finish a running turn with this reply."""
         charge = Charge(workspace_id=turn.workspace_id, user_id=turn.user_id, turn_id=turn.id, model="m")
         given = Answer(
@@ -63,7 +63,7 @@ class Told(World):
             charge=charge,
             figures=Figures(model="m"),
             usage_id=None,
-            reflect=reflect,
+            learn=learn,
             started_at=now(),
         )
         async with change(self.database, self.rooms) as work:

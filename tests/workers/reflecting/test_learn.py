@@ -181,9 +181,11 @@ class TestFixedWords:
 class TestOutbox:
     async def test_reflection_is_asked_for_only_when_there_is_something_to_do(self, world: Told, ana, talk_id):
         first, _ = await world.say(ana, talk_id)
-        await world.answer(first, reflect=False)
+        await world.answer(first, learn=False)
         second, _ = await world.say(ana, talk_id)
-        await world.answer(second, reflect=True)
+        await world.answer(second, learn=True)
 
         rows = await world.all(Outbox, Outbox.kind == "reflect")
-        assert [(row.ref, row.body) for row in rows] == [(second.id, {"turn_id": second.id, "learn": True})]
+        assert [(row.ref, row.body) for row in rows] == [
+            (second.id, {"turn_id": second.id, "learn": True, "sum_up": False})
+        ]

@@ -114,7 +114,7 @@ class TestForgotten:
 
         assert await world.all(Summary) == []
         (asked,) = await world.all(Outbox, Outbox.kind == "reflect", Outbox.ref.startswith("ref_"))
-        assert asked.body == {"turn_id": said[-1].id, "learn": False}
+        assert asked.body == {"turn_id": said[-1].id, "learn": False, "sum_up": True}
         assert len(await world.all(Outbox, Outbox.kind == "wipe")) == 1
 
         await summarise(world, said[-1], OFFLINE)
