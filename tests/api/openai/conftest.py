@@ -10,26 +10,17 @@ from openai import AsyncOpenAI
 from core.keys import KeyRing
 from core.permissions import Role
 from core.settings import ModelEntry, Settings
-from core.store.database import Database, open_database
+from core.store.database import open_database
 from tests.api.openai.hand import Hand, client_of, secret_of
 from tests.api.rest.house import House, Person, open_house
 
 
-@pytest.fixture
-async def house(tmp_path: Path, sqlite_database: Database, ring: KeyRing) -> AsyncIterator[House]:
-    model = ModelEntry(name="strong-one", base_url="http://127.0.0.1:9/v1")
-    settings = Settings(data_dir=tmp_path, models=(model,), public_url="https://assent.test")
-    async with open_house(settings, sqlite_database, ring) as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
-async def shared(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, ring: KeyRing
-) -> AsyncIterator[House]:
-    """One house for all tests of a file that only look."""
+async def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, ring: KeyRing) -> AsyncIterator[House]:
+    """One house for all tests of a file, each of which brings its own people."""
     folder = tmp_path_factory.mktemp("house")
-    settings = Settings(data_dir=folder)
+    model = ModelEntry(name="strong-one", base_url="http://127.0.0.1:9/v1")
+    settings = Settings(data_dir=folder, models=(model,), public_url="https://assent.test")
     shutil.copyfile(sqlite_template, folder / "assent.db")
     async with open_database(settings.database_url) as database, open_house(settings, database, ring) as opened:
         yield opened
@@ -51,8 +42,8 @@ async def eve(house: House) -> Person:
 
 
 @pytest.fixture
-def hand(house: House) -> Hand:
-    return Hand(house)
+def hand(house: House, ana: Person) -> Hand:
+    return Hand(house, ana.principal.workspace_id)
 
 
 @pytest.fixture

@@ -48,14 +48,20 @@ def client_of(house: House, secret: str, **more: Any) -> AsyncOpenAI:
 
 
 class Hand:
-    """Works on the turns of one house."""
+    """Works on the turns of one workspace."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, workspace_id: str) -> None:
         self._house = house
+        self._workspace_id = workspace_id
 
     async def turns(self) -> list[Turn]:
         async with self._house.database.reading() as session:
-            found = select(Turn).order_by(Turn.created_at, Turn.id)
+            found = select(Turn).where(Turn.workspace_id == self._workspace_id).order_by(Turn.created_at, Turn.id)
+            return list((await session.execute(found)).scalars())
+
+    async def conversations(self) -> list[str]:
+        async with self._house.database.reading() as session:
+            found = select(Conversation.id).where(Conversation.workspace_id == self._workspace_id)
             return list((await session.execute(found)).scalars())
 
     async def running(self) -> Turn:
@@ -136,9 +142,3 @@ async def ask(client: AsyncOpenAI, hand: Hand, messages: list[Any], answer: str,
 async def heard(stream: Any) -> str:
     """All text that a stream told."""
     return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
-
-
-async def conversations(house: House) -> list[str]:
-    """The ids of all conversations."""
-    async with house.database.reading() as session:
-        return list((await session.execute(select(Conversation.id))).scalars())

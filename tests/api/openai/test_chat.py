@@ -7,7 +7,7 @@ import pytest
 
 from core.permissions import Scope
 from core.store import context
-from tests.api.openai.hand import HI, ask, client_of, conversations, heard, secret_of, talk
+from tests.api.openai.hand import HI, ask, client_of, heard, secret_of, talk
 
 
 class TestAnswer:
@@ -125,7 +125,7 @@ class TestConsent:
         await ask(openai, hand, talk("Hi", notice, "Thanks"), "Welcome.")
 
         assert (waits.id, done.choices[0].message.content) == (done.id, "Done.")
-        assert len(await conversations(house)) == 1
+        assert len(await hand.conversations()) == 1
 
 
 class TestEnding:

@@ -52,9 +52,9 @@ RESPONSES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.fixture(scope="module")
-async def http(shared: House) -> httpx.AsyncClient:
-    """A program of somebody in a house that is not changed."""
-    return await shared.http(await secret_of(shared, await shared.person(await shared.workspace(), Role.OWNER)))
+async def http(house: House) -> httpx.AsyncClient:
+    """A program of somebody who only asks for what is refused."""
+    return await house.http(await secret_of(house, await house.person(await house.workspace(), Role.OWNER)))
 
 
 def error_of(answer: httpx.Response) -> dict[str, Any]:
@@ -115,11 +115,11 @@ class TestForm:
         assert answer.status_code == status
         error_of(answer)
 
-    async def test_a_defect_of_ours_tells_nothing(self, http, shared, monkeypatch):
+    async def test_a_defect_of_ours_tells_nothing(self, http, house, monkeypatch):
         async def broken(*_: Any) -> None:
             raise ZeroDivisionError("secret words")
 
-        monkeypatch.setattr(shared.rest.state.openai.names, "listed", broken)
+        monkeypatch.setattr(house.rest.state.openai.names, "listed", broken)
         with capture_logs() as logged:
             answer = await http.get("/v1/models")
 
@@ -128,9 +128,9 @@ class TestForm:
         assert "secret words" not in answer.text
         assert error_of(answer)["type"] == "server_error"
 
-    async def test_nobody_is_told_to_sign_in(self, shared):
+    async def test_nobody_is_told_to_sign_in(self, house):
         for headers in ({}, {"authorization": "Bearer ast_wrong"}, {"authorization": "Basic eDp5"}):
-            answer = await (await shared.http()).get("/v1/models", headers=headers)
+            answer = await (await house.http()).get("/v1/models", headers=headers)
 
             assert (answer.status_code, error_of(answer)["code"]) == (401, "invalid_api_key")
 

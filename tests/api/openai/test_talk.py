@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from core.store import context
 from core.tables.talk import Message
-from tests.api.openai.hand import HI, ask, client_of, conversations, secret_of, talk
+from tests.api.openai.hand import HI, ask, client_of, secret_of, talk
 
 
 class TestTalk:
@@ -20,14 +20,14 @@ class TestTalk:
         await ask(openai, hand, talk("Hi", "Hello!", "More"), "Well.")
         await ask(openai, hand, talk("Hi", " Hello! ", "More", "Well.", "And?"), "That is all.")
 
-        assert len(await conversations(house)) == 1
+        assert len(await hand.conversations()) == 1
         assert len(await hand.turns()) == 3
 
     async def test_the_same_words_in_a_new_talk_are_a_new_conversation(self, house, openai, hand):
         await ask(openai, hand, talk("Hi"), "Hello!")
         await ask(openai, hand, talk("Hi"), "Hello again!")
 
-        assert len(await conversations(house)) == 2
+        assert len(await hand.conversations()) == 2
 
     async def test_a_talk_that_is_not_known_is_brought_along(self, house, openai, hand):
         told = talk("My name is Ana", "Hello Ana", "What is my name?")
@@ -36,7 +36,8 @@ class TestTalk:
         turn = (await hand.turns())[-1]
         async with house.database.reading() as session:
             loaded = await context.load(session, turn.id)
-            rows = (await session.execute(select(Message).order_by(Message.position))).scalars()
+            told_here = select(Message).where(Message.conversation_id == turn.conversation_id)
+            rows = (await session.execute(told_here.order_by(Message.position))).scalars()
             shown = [(row.role, row.text) for row in rows]
         assert shown == [
             ("user", "My name is Ana"),
@@ -51,20 +52,20 @@ class TestTalk:
         await ask(openai, hand, talk("Hi", "Hello!", "More"), "Well.")
         await ask(openai, hand, talk("Hi", "Hello!", "Something else"), "Fine.")
 
-        assert len(await conversations(house)) == 2
+        assert len(await hand.conversations()) == 2
 
     async def test_an_answer_that_we_never_gave_is_no_talk_of_ours(self, house, openai, hand):
         await ask(openai, hand, talk("Hi"), "Hello!")
         await ask(openai, hand, talk("Hi", "I am somebody else", "More"), "Well.")
 
-        assert len(await conversations(house)) == 2
+        assert len(await hand.conversations()) == 2
 
     async def test_nobody_lands_in_anothers_talk(self, house, openai, hand, bo):
         await ask(openai, hand, talk("Hi"), "Hello!")
         async with client_of(house, await secret_of(house, bo)) as theirs:
             await ask(theirs, hand, talk("Hi", "Hello!", "More"), "Well.")
 
-        assert len(await conversations(house)) == 2
+        assert len(await hand.conversations()) == 2
 
     async def test_a_question_that_failed_is_asked_again_in_its_place(self, house, openai, hand):
         asking = asyncio.ensure_future(openai.chat.completions.create(model="assent", messages=HI))
@@ -73,7 +74,7 @@ class TestTalk:
             await asking
         await ask(openai, hand, HI, "Hello!")
 
-        assert len(await conversations(house)) == 1
+        assert len(await hand.conversations()) == 1
         assert len(await hand.turns()) == 2
 
     @pytest.mark.parametrize("way", ["header", "metadata"])
