@@ -1,13 +1,15 @@
-"""`./assent test [pytest's arguments]`: sets up a browser, then runs the static checks and the whole suite.
+"""`./assent test [pytest's arguments]`: sets up a browser and the embedder, then runs the checks and the whole suite.
 
 With arguments only pytest runs. Its closing line is the last line in any case; the exit code is 1 when a static check
 failed and pytest's own otherwise.
 """
 
 import os
+import subprocess
 import sys
 import time
 
+from scripts import embed
 from scripts.steps import LOCKS, STATIC, failures, pytest
 from tests.browser import NoChromiumError, install_chromium
 
@@ -22,10 +24,17 @@ def set_up_browser() -> None:
         print(f"none\n{problem}", file=sys.stderr, flush=True)
 
 
+def set_up_embedder() -> None:
+    """Set the embedder's environment up, with its own progress lines, unless one is named; tests need the real one."""
+    if "ASSENT_EMBED_PYTHON" not in os.environ:
+        subprocess.run([sys.executable, "-I", embed.__file__], stdout=subprocess.DEVNULL, check=False)
+
+
 def main() -> int:
     """Run the static checks first, so that pytest's closing line ends the output."""
     arguments = sys.argv[1:]
     set_up_browser()
+    set_up_embedder()
     if arguments:
         return pytest(*arguments)
     failed = failures((*STATIC, LOCKS) if os.environ.get("CI") else STATIC)

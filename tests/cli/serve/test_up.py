@@ -37,7 +37,7 @@ async def start(tmp_path) -> AsyncIterator[Start]:
             *ASSENT,
             *(command, "--data", str(tmp_path / "data"), *arguments),
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, "ASSENT_MEMORY": "false", **environment},
             stdout=PIPE,
             stderr=PIPE,
         )
