@@ -51,9 +51,11 @@ class _People:
             return self._key("name", named)
         return None if user_id is None else self._key("user", user_id)
 
-    def by_name(self, name: str | None) -> str | None:
-        """Give the key of somebody whom a file named."""
-        return None if name is None else self._key("name", name)
+    def told(self, name: str | bool | None) -> str | None:
+        """Give the key of somebody whom a file named; True: its owner, who is the first to be met."""
+        if name is True:
+            return "p1"
+        return None if not name else self._key("name", name)
 
     def _key(self, kind: str, value: str) -> str:
         return self._keys.setdefault((kind, value), f"p{len(self._keys) + 1}")
@@ -61,7 +63,8 @@ class _People:
     async def records(self, session: AsyncSession) -> tuple[PersonRecord, ...]:
         """Give everybody met, with their names."""
         ids = [value for kind, value in self._keys if kind == "user"]
-        names = dict((await session.execute(select(User.id, User.name).where(User.id.in_(ids)))).tuples().all())
+        found = await session.execute(select(User.id, User.name).where(User.id.in_(ids)))
+        names = {one: name for one, name in found}  # noqa: C416  # rows are no pairs to mypy
         return tuple(
             PersonRecord(key=key, name=value if kind == "name" else names.get(value, "Somebody"))
             for (kind, value), key in self._keys.items()
@@ -124,7 +127,7 @@ async def _approvals(
     ]
     names = ("requested_by", "decided_by")
     told = [
-        ApprovalRecord.model_validate({**one, **{name: people.by_name(one[name]) for name in names}})
+        ApprovalRecord.model_validate({**one, **{name: people.told(one[name]) for name in names}})
         for one in carried.get("approvals", ())
     ]
     return (*told, *own)
@@ -160,7 +163,7 @@ async def _documents(
     rows: Sequence[Document] = await documents.of_conversation(session, conversation_id)
     own = [_record(DocumentRecord, one, by=people.key(one.owner_id, one.id), file=None) for one in rows]
     told = [
-        DocumentRecord.model_validate({**one, "by": people.by_name(one["by"])}) for one in carried.get("documents", ())
+        DocumentRecord.model_validate({**one, "by": people.told(one["by"])}) for one in carried.get("documents", ())
     ]
     return (*told, *own)
 

@@ -212,13 +212,16 @@ async def _tell(work: Work, row: Conversation) -> ConversationView:
 
 
 def _carried(source: Source, ids: Ids, people: Mapping[str, str]) -> dict[str, Any]:
-    """Give what is kept as the file's word, people by their names."""
+    """Give what is kept as the file's word, people by their names; True is the owner, now whoever imports."""
+
+    def person(key: str | None) -> str | bool | None:
+        return True if key == source.file.conversation.owner else people.get(key or "")
 
     def records(found: Sequence[Value], *persons: str) -> list[dict[str, Any]]:
         kept = []
         for one in found:
             known = ids.of(one)
-            kept.append({**known, **{name: people.get(known[name] or "") for name in persons}})
+            kept.append({**known, **{name: person(known[name]) for name in persons}})
         return kept
 
     file = source.file
