@@ -23,7 +23,13 @@ def payments(house: House) -> Pay:
     """Write settled calls of somebody."""
 
     async def write(who: Person, **more: Any) -> None:
-        known = {"model": "small", "input_tokens": 100, "output_tokens": 10, "cost_micros": 1_000, "round": 0}
+        known: dict[str, Any] = {
+            "model": "small",
+            "input_tokens": 100,
+            "output_tokens": 10,
+            "cost_micros": 1_000,
+            "round": 0,
+        }
         row = Usage(
             id=new_id("use"),
             workspace_id=who.principal.workspace_id,

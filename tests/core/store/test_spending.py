@@ -22,7 +22,13 @@ async def ana(world: World) -> Principal:
 
 
 async def pay(world: World, who: Principal, **more: Any) -> None:
-    known = {"model": "small", "input_tokens": 100, "output_tokens": 10, "cost_micros": 5, "created_at": NIGHT}
+    known: dict[str, Any] = {
+        "model": "small",
+        "input_tokens": 100,
+        "output_tokens": 10,
+        "cost_micros": 5,
+        "created_at": NIGHT,
+    }
     await world.add(Usage(id=new_id("use"), workspace_id=who.workspace_id, user_id=who.user_id, **(known | more)))
 
 

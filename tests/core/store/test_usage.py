@@ -282,13 +282,13 @@ class TestBudgets:
 
     @pytest.mark.parametrize(
         ("period", "begin", "renewal"),
-        [("day", (2026, 12, 31), (2027, 1, 1)), ("month", (2026, 12, 1), (2027, 1, 1))],
+        [("day", "2026-12-31", "2027-01-01"), ("month", "2026-12-01", "2027-01-01")],
     )
     def test_periods_are_those_of_utc(self, period, begin, renewal):
         at = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
 
-        assert begins_at(period, at) == datetime(*begin, tzinfo=UTC)
-        assert renews_at(period, at) == datetime(*renewal, tzinfo=UTC)
+        assert begins_at(period, at) == datetime.fromisoformat(begin).replace(tzinfo=UTC)
+        assert renews_at(period, at) == datetime.fromisoformat(renewal).replace(tzinfo=UTC)
 
 
 class TestModelRules:
@@ -303,7 +303,7 @@ class TestModelRules:
 
         assert await allowed(bo) == limits.Limits()
         await allow(bo.user_id, "small", "strong")
-        assert (await allowed(bo)).allowed == {"small", "strong"}
+        assert (await allowed(bo)).allowed == frozenset({"small", "strong"})
         assert (await allowed(ana)).allowed is None
         await allow(None, "small", "medium")
         await till.bound(ana, bo, tokens=1)
