@@ -17,7 +17,7 @@ from tests.api.rest.house import House, open_house
 KEY = "sk-very-secret"
 MODELS: Any = [
     {"name": "openai/large", "provider": "openai", "model": "gpt-4o-mini", "api_key": KEY},
-    {"name": "home", "base_url": "http://user:hunter2@127.0.0.1:9/v1", "api_key": KEY, "input_price": 1},
+    {"name": "own", "base_url": "http://user:hunter2@127.0.0.1:9/v1", "api_key": KEY, "input_price": 1},
 ]
 
 
@@ -46,21 +46,21 @@ class TestList:
         answer = await bo.ask("GET", "/models")
         items = {item["name"]: item for item in answer.json()["items"]}
 
-        assert list(items) == ["openai/large", "home"]
+        assert list(items) == ["openai/large", "own"]
         assert (items["openai/large"]["price_known"], items["openai/large"]["health"]) == (True, None)
-        assert (items["home"]["input_price"], items["home"]["price_known"]) == (1, False)
+        assert (items["own"]["input_price"], items["own"]["price_known"]) == (1, False)
         assert [secret for secret in (KEY, "hunter2", "127.0.0.1") if secret in answer.text] == []
 
     async def test_shows_the_newest_word_on_their_health(self, house, bo):
-        row = ModelHealth(name="home", ok=False, code="model_refused_key", sentence="No.", at=now())
+        row = ModelHealth(name="own", ok=False, code="model_refused_key", sentence="No.", at=now())
         async with house.database.writing() as session:
             session.add(row)
-        home = (await bo.ask("GET", "/models")).json()["items"][1]
+        own = (await bo.ask("GET", "/models")).json()["items"][1]
 
-        assert (home["health"]["ok"], home["health"]["code"]) == (False, "model_refused_key")
+        assert (own["health"]["ok"], own["health"]["code"]) == (False, "model_refused_key")
 
     async def test_shows_which_of_them_somebody_may_ask(self, house, ana, bo):
-        rule = await ana.ask("POST", "/model-rules", json={"allowed": ["home"], "user_id": bo.principal.user_id})
+        rule = await ana.ask("POST", "/model-rules", json={"allowed": ["own"], "user_id": bo.principal.user_id})
         hers, his = [(await who.ask("GET", "/models")).json()["items"] for who in (ana, bo)]
 
         assert rule.status_code in {200, 201}
@@ -71,10 +71,10 @@ class TestList:
 class TestCheck:
     async def test_is_for_owners_and_admins(self, house, workspace_id, answering, ana, bo):
         admin = await house.person(workspace_id, Role.ADMIN)
-        codes = [(await who.ask("POST", "/models/home/check")).status_code for who in (ana, admin, bo)]
+        codes = [(await who.ask("POST", "/models/own/check")).status_code for who in (ana, admin, bo)]
 
         assert codes == [200, 200, 403]
-        assert answering == ["home", "home"]
+        assert answering == ["own", "own"]
 
     @pytest.mark.parametrize("path", ["openai/large", "openai%2Flarge"])
     async def test_names_may_hold_slashes(self, answering, ana, path):
@@ -93,7 +93,7 @@ class TestCheck:
 
         house.workflows.check_model = away
 
-        assert (await ana.ask("POST", "/models/home/check")).status_code == 503
+        assert (await ana.ask("POST", "/models/own/check")).status_code == 503
 
 
 class TestHealth:
@@ -102,7 +102,7 @@ class TestHealth:
             return ModelHealth(name=name, ok=False, code="model_unavailable", sentence="No.", at=now())
 
         async with house.database.writing() as session:
-            session.add(failing("home"))
+            session.add(failing("own"))
         one = (await ana.ask("GET", "/health")).json()
         async with house.database.writing() as session:
             session.add(failing("openai/large"))
@@ -110,5 +110,5 @@ class TestHealth:
         both = (await ana.ask("GET", "/health")).json()
 
         assert one["offline_model"] is False
-        assert (one["parts"]["model"]["state"], one["parts"]["model"]["facts"]["failing"]) == ("ok", ["home"])
+        assert (one["parts"]["model"]["state"], one["parts"]["model"]["facts"]["failing"]) == ("ok", ["own"])
         assert both["parts"]["model"]["state"] == "degraded"

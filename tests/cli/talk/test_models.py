@@ -10,7 +10,7 @@ MODEL: dict[str, Any] = {
     "context_tokens": 128000, "max_output_tokens": 4096, "input_price": 0.15, "output_price": 0.6,
     "price_known": True, "allowed": True, "health": None,
 }  # fmt: skip
-HOME = MODEL | {"name": "home", "input_price": None, "output_price": None, "price_known": False}
+HOME = MODEL | {"name": "own", "input_price": None, "output_price": None, "price_known": False}
 
 
 class Recorded(Server):
@@ -24,9 +24,9 @@ class Recorded(Server):
 
     async def post(self, path: str, body: Any = None) -> Any:
         self.posted.append(path)
-        well = "home" not in path
+        well = "own" not in path
         return {
-            "name": "home" if not well else MODEL["name"], "ok": well, "took_ms": 5,
+            "name": "own" if not well else MODEL["name"], "ok": well, "took_ms": 5,
             "code": "ok" if well else "model_refused_key", "sentence": "It answers." if well else "It refused the key.",
         }  # fmt: skip
 
@@ -44,8 +44,8 @@ class TestModels:
         code = await check_models(server, shown, None)
 
         assert code == 1
-        assert server.posted == ["/models/openai%2Flarge/check", "/models/home/check"]
-        assert "home: model_refused_key. It refused the key. (5 ms)" in shown.out.getvalue()
+        assert server.posted == ["/models/openai%2Flarge/check", "/models/own/check"]
+        assert "own: model_refused_key. It refused the key. (5 ms)" in shown.out.getvalue()
 
     async def test_one_is_checked_by_its_name(self, screen):
         server = Recorded()
