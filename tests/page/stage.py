@@ -103,7 +103,7 @@ class Stage:
             self.drops -= 1
             await self.sio.disconnect(sid)
             return None
-        if name == "message.send":
+        if name in {"message.send", "message.edit", "turn.regenerate"}:
             found = {"message_id": "msg_1", "turn_id": "trn_1", "state": "running", "duplicate": False}
             return {"ok": True, "data": found}
         return {"ok": True, "data": {"epoch": "ep_1", "last_seq": self.seq, "partial": None}}

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from cli.talk.chat import chat
+from cli.talk.keyboard import Typed
 from cli.talk.screen import Screen
 from cli.talk.server import open_server
 from cli.talk.teller import Teller
@@ -29,6 +30,31 @@ class TestChat:
                 return await chat(server, made, text, None, new=False, wait=wait), made
 
         return say
+
+    async def test_the_last_message_is_edited_and_answered_anew(self, stage, signed_in, screen, monkeypatch):
+        stage.conversations = [CONVERSATION]
+        typed = asyncio.Queue()
+        monkeypatch.setattr("cli.talk.chat.read_lines", typed.put_nowait)
+        async with asyncio.timeout(LIMIT), open_server(signed_in(stage.url)) as server:
+            made = screen()
+            talking = asyncio.create_task(chat(server, made, None, None, new=False, wait=False))
+            put = await typed.get()
+            put(Typed("/edit too early"))
+            put(Typed("hi"))
+            await stage.got("message.send")
+            await stage.happen("turn.finished", turn=turn("finished"), message=message(9, "One", "assistant"))
+            while "One" not in made.out.getvalue():  # the screen tells nobody
+                await asyncio.sleep(0.01)
+            put(Typed("/edit hello"))
+            edited = await stage.got("message.edit")
+            put(Typed("/regenerate"))
+            anew = await stage.got("turn.regenerate")
+            talking.cancel()
+            await asyncio.wait([talking])
+
+        assert "Nothing was said here yet." in made.notices.getvalue()
+        assert (edited["text"], edited["message_id"]) == ("hello", "msg_1")
+        assert anew["turn_id"] == "trn_1"
 
     async def test_an_answer_is_streamed_once(self, stage, talk):
         talking = asyncio.create_task(talk())
