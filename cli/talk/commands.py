@@ -7,7 +7,9 @@ import typer
 from cli.talk import (
     approval_commands,
     conversation_commands,
+    document_commands,
     fact_commands,
+    keeping_commands,
     memory_commands,
     mode_commands,
     model_commands,
@@ -38,9 +40,13 @@ def register(app: typer.Typer) -> None:
     for command in (login, logout, chat, stop, history, health):
         app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(usage_commands.usage)
+    app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.search)
+    app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.export)
+    app.command("import", rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.import_)
     groups = {
         "approvals": (approval_commands.group(), "See and decide what waits for consent."),
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
+        "documents": (document_commands.group(), "What the assistant reads besides what is said."),
         "tokens": (token_commands.group(), "Tokens for your programs."),
         "profile": (profile_commands.group(), "What the assistant is told about you."),
         "modes": (mode_commands.group(), "The ways of answering."),

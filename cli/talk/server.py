@@ -29,6 +29,11 @@ class Server:
         self._client = client
         self.credentials = credentials
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The open client, for files."""
+        return self._client
+
     async def get(self, path: str, **query: Any) -> Any:
         """Return the JSON that the path answers."""
         return await self.ask("GET", path, query={name: one for name, one in query.items() if one is not None})
