@@ -26,6 +26,7 @@ from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
 from workers.memory.look_up import Answerer
 from workers.memory.memory import Forgetful, Memory
+from workers.memory.place import Place
 from workers.memory.port import Embedder, Index
 from workers.memory.queue import run_memory
 from workers.memory.recall import Recaller
@@ -225,7 +226,8 @@ async def run_workers(
             if memory is not None:
                 group.create_task(run_memory(client, memory, begun or _set(), stop))
             elif policies.INDEX_QUEUE in wanted:
-                group.create_task(Forgetful(database).run(begun or _set(), stop))
+                forgetful = Forgetful(database, Place(settings.memory_dir))
+                group.create_task(forgetful.run(begun or _set(), stop))
     finally:
         await router.aclose()
 

@@ -12,7 +12,7 @@ from core.store.remembered import Shelf as ShelfName
 from workers.memory.index import connect
 from workers.memory.place import Building, Edition, Place
 from workers.memory.port import Embedder
-from workers.memory.shelf import Shelf
+from workers.memory.shelf import Difference, Shelf
 
 KEEP_VERSIONS = timedelta(minutes=5)
 """A search that began before is done by then."""
@@ -51,15 +51,21 @@ class Keeper:
         """Make the tables hold the truth about what changed; what is there already is not embedded again."""
         added = removed = 0
         for name, shelf in self.shelves.items():
-            difference = await shelf.compare(truth.refs[name], truth.rows[name])
-            remove = set(difference.remove)
-            if name != "facts":  # they outlive the conversation in which they were said
-                remove |= set(await shelf.in_conversations(truth.gone))
+            difference, remove = await _compare(name, shelf, truth)
             vectors = await embed(embedder, difference.add)
             await self._remove(name, shelf, remove)
             await shelf.add(difference.add, vectors)
             added, removed = added + len(difference.add), removed + len(remove)
         return Learned(added, removed)
+
+    async def forget(self, truth: Truth) -> int:
+        """Remove what is no longer true, and add nothing; gives how many rows went."""
+        removed = 0
+        for name, shelf in self.shelves.items():
+            _, remove = await _compare(name, shelf, truth)
+            await self._remove(name, shelf, remove)
+            removed += len(remove)
+        return removed
 
     async def _remove(self, name: ShelfName, shelf: Shelf, ids: set[str]) -> None:
         """Remove rows; where their text stands is noted before, so that a crash leaves nothing unerased."""
@@ -86,6 +92,14 @@ class Keeper:
     async def counts(self) -> dict[str, int]:
         """Count the rows of each table."""
         return {name: await shelf.count() for name, shelf in self.shelves.items()}
+
+
+async def _compare(name: ShelfName, shelf: Shelf, truth: Truth) -> tuple[Difference, set[str]]:
+    """Give what differs from the truth, and the ids of all rows that have to go."""
+    difference = await shelf.compare(truth.refs[name], truth.rows[name])
+    if name == "facts":  # they outlive the conversation in which they were said
+        return difference, set(difference.remove)
+    return difference, set(difference.remove) | set(await shelf.in_conversations(truth.gone))
 
 
 async def embed(embedder: Embedder, rows: Sequence[Remembered]) -> list[list[float]]:

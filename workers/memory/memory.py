@@ -166,11 +166,15 @@ class Memory:
 
 
 class Forgetful:
-    """In the place of memory where a setting turned it off: what nobody learns is not kept, and this is told."""
+    """In the place of memory where a setting turned it off: what nobody learns is not kept, and this is told.
 
-    def __init__(self, database: Database) -> None:
-        """Take where changes are noted."""
+    An index that does not hear of changes would keep what somebody wants forgotten, so it goes; it is built anew.
+    """
+
+    def __init__(self, database: Database, place: Place) -> None:
+        """Take where changes are noted, and where an index may be."""
         self._database = database
+        self._place = place
 
     async def run(self, begun: asyncio.Event, stop: asyncio.Event) -> None:
         """Drop changes from time to time until `stop`."""
@@ -178,8 +182,11 @@ class Forgetful:
         while not stop.is_set():
             try:
                 async with self._database.scribbling() as session:
-                    await memory_status.drop_changes(session)
+                    dropped = await memory_status.drop_changes(session)
                     await memory_status.write(session, state="off", sentence="Memory is off: ASSENT_MEMORY is false.")
+                if dropped:
+                    async with self._place.writing():
+                        await asyncio.to_thread(self._place.remove)
             except Exception:  # noqa: BLE001 - tried again in a while
                 _log.exception("changes could not be dropped")
             try:

@@ -123,6 +123,11 @@ class Place:
         self.folder.rename(aside)
         return aside
 
+    def remove(self) -> None:
+        """Remove the folder and what was put aside."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.clear_quarantine(everything=True)
+
     def clear_quarantine(self, *, everything: bool) -> None:
         """Remove what was put aside a day ago, or `everything`: it may hold what somebody wants forgotten."""
         for old in self.folder.parent.glob(f"{self.folder.name}.broken-*"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -10,6 +11,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from workers.memory.memory import Memory
 from workflows import policies
 from workflows.memory import MemoryCheck, MemoryUpkeep, MemoryWriter
+
+DRAIN = timedelta(seconds=1)
+"""Whatever is cut off goes on at the next start."""
 
 
 async def run_memory(
@@ -47,7 +51,7 @@ def memory_worker(
         max_heartbeat_throttle_interval=policies.HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=policies.HEARTBEAT_THROTTLE,
         sticky_queue_schedule_to_start_timeout=policies.STICKY_TIMEOUT,
-        graceful_shutdown_timeout=policies.GRACEFUL_SHUTDOWN,
+        graceful_shutdown_timeout=DRAIN,
     )
 
 

@@ -10,7 +10,7 @@ from core.events import VolatileEvent
 from core.rooms import Rooms
 from core.store import changes
 from core.store.database import Database
-from workers.memory.port import Embedder, MemoryUnavailable
+from workers.memory.port import Embedder
 from workers.memory.writer import Condition, Writer
 from workflows.memory_handles import MemoryWorkflows
 
@@ -76,26 +76,27 @@ class Waker:
     async def _survive(self) -> str | None:
         try:
             return await self._look()
-        except (Unavailable, MemoryUnavailable) as error:
+        except Unavailable as error:
             _log.info("memory's writer is woken later", reason=error.detail)
         except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
             _log.exception("memory's waker failed; it goes on")
         return None
 
     async def _look(self) -> str | None:
-        """Wake the writer for what there is to do; gives the first change that waits."""
-        if not self._embedder.is_ready:
-            return None
+        """Wake the writer for what there is to do; gives the first change that waits.
+
+        Without an embedder it forgets all the same.
+        """
         if not self._has_schedule:
             await self._workflows.keep_schedule()
             self._has_schedule = True
         now = asyncio.get_running_loop().time()
-        if now - self._looked > LOOK_SECONDS:
+        if self._embedder.is_ready and now - self._looked > LOOK_SECONDS:
             condition = await self._writer.condition()
             self._looked = now
             if condition is not Condition.GOOD:
-                _log.info("memory's index is built", because=condition)
-                await self._workflows.wake("rebuild")
+                _log.info("memory's index is to be built", because=condition)
+                await self._workflows.wake("index")  # which finds so, too; asked for as a build it would be built again
                 return None
         async with self._database.reading() as session:
             waiting = await changes.waiting(session, 1)

@@ -20,6 +20,7 @@ from workers.memory.port import Embedder, MemoryUnavailable
 from workflows.memory_handles import MemoryWorkflows
 
 CHANGES_AT_ONCE = 200
+MOST_FORGOTTEN = 2_000
 LEARN_SECONDS = 30.0
 """A step ends after so long, and says that there is more: others want to be heard, too."""
 BUILD_ROWS = 512
@@ -39,6 +40,9 @@ class Condition(StrEnum):
     STALE = "stale"
 
 
+_READABLE = frozenset({Condition.GOOD, Condition.OTHER_MODEL})
+
+
 class Writer:
     """Activities, and the look at the index that tells whether a build is due."""
 
@@ -55,9 +59,10 @@ class Writer:
         """Bring the index up to what changed, batch by batch; a change is dropped once the index knows it."""
         async with beating(), self._place.writing():
             try:
-                if await self.condition() is not Condition.GOOD:
-                    return MemoryDone(broken=True)
-                return await self._learn()
+                condition = await self.condition()
+                if not self._embedder.is_ready:
+                    return await self._forget() if condition in _READABLE else MemoryDone(ready=False)
+                return await self._learn() if condition is Condition.GOOD else MemoryDone(broken=True)
             except MemoryUnavailable as reason:
                 _log.info("memory learns later", reason=reason.detail)
                 return MemoryDone(ready=False)
@@ -81,12 +86,20 @@ class Writer:
             erased, batches = erased or bool(learned.removed), batches + 1
         return MemoryDone(left=True, erased=erased, batches=batches)
 
+    async def _forget(self) -> MemoryDone:
+        """Remove what is no longer true, without an embedder; the changes stay for when there is one."""
+        keeper = await self._keeper()
+        async with self._database.reading() as session:
+            waiting = await changes.waiting(session, MOST_FORGOTTEN)
+            truth = await remembered.truth_about(session, waiting)
+        return MemoryDone(ready=False, erased=await keeper.forget(truth) > 0)
+
     @activity.defn
     async def tend_memory(self) -> MemoryDone:
         """Join files, bring indexes up to date, erase what was removed."""
         async with beating(), self._place.writing():
-            if await self.condition() in {Condition.MISSING, Condition.BROKEN}:
-                return MemoryDone(broken=True)
+            if await self.condition() not in _READABLE:
+                return MemoryDone(broken=self._embedder.is_ready)
             keeper = await self._keeper()
             await keeper.tend()
             await self._tell_counts(keeper)
@@ -142,10 +155,7 @@ class Writer:
     # Looking
 
     async def condition(self) -> Condition:
-        """Tell whether the index can be used and added to as it is. Raises MemoryUnavailable."""
-        if not self._embedder.is_ready:
-            message = "The embedder is not ready."
-            raise MemoryUnavailable(message)
+        """Tell whether the index can be used and added to as it is."""
         edition = self._place.edition()
         if self._place.building() is not None:
             return Condition.CUT_OFF
@@ -154,9 +164,10 @@ class Writer:
         async with self._database.reading() as session:
             if await memory_status.is_stale(session):
                 return Condition.STALE
-        if not edition.fits(self._embedder.model, edition.dimension):
-            return Condition.OTHER_MODEL
-        return Condition.BROKEN if await self._is_broken() else Condition.GOOD
+        if await self._is_broken():
+            return Condition.BROKEN
+        other = self._embedder.is_ready and not edition.fits(self._embedder.model, edition.dimension)
+        return Condition.OTHER_MODEL if other else Condition.GOOD
 
     async def _is_broken(self) -> bool:
         edition = self._place.edition()

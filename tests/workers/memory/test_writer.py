@@ -13,7 +13,9 @@ from core.tables.talk import Conversation
 from core.views import MemoryView
 from tests.doubles.embedder import WordEmbedder
 from tests.workers.memory.stage import Stage, within
+from tests.world import eventually
 from workers.memory.keeper import Builder, Keeper
+from workers.memory.memory import Forgetful
 from workers.memory.port import MemoryUnavailable
 from workers.memory.writer import BUILD_ROWS, Condition
 
@@ -161,6 +163,46 @@ class TestErasing:
             assert stage.holds(secret) == []
         assert stage.place.to_erase() == {}
         assert await stage.ghosts() == 0
+        assert (await stage.verify()).clean
+
+    async def test_what_is_forgotten_goes_without_an_embedder_too(self, stage: Stage):
+        ana = await stage.person()
+        fact_id = await stage.know(ana, "the key is zyxwvut9876")
+        await stage.know(ana, "lives in Lisbon")
+        await stage.learn()
+        stage.embedder.is_ready = False
+        await stage.delete(Fact, fact_id)
+        await stage.note("fact", fact_id)
+
+        done = await stage.learn()
+        await stage.tend()
+
+        assert (done.ready, done.erased) == (False, True)
+        assert stage.holds("zyxwvut9876") == []
+        assert await stage.ghosts() == 0
+        stage.embedder.is_ready = True
+        await stage.learn()
+        assert (await stage.verify()).clean
+
+    async def test_where_memory_is_turned_off_no_index_keeps_what_is_forgotten(self, stage: Stage):
+        ana = await stage.person()
+        fact_id = await stage.know(ana, "the key is zyxwvut9876")
+        await stage.learn()
+        await stage.delete(Fact, fact_id)
+        await stage.note("fact", fact_id)
+        begun, stop = asyncio.Event(), asyncio.Event()
+        begun.set()
+        forgetting = asyncio.create_task(Forgetful(stage.database, stage.place).run(begun, stop))
+
+        async def is_gone() -> bool:
+            return await stage.waiting() == 0 and not stage.folder.exists()
+
+        await eventually(is_gone)
+        stop.set()
+        await forgetting
+
+        assert (await view(stage)).state == "off"
+        await stage.learn()
         assert (await stage.verify()).clean
 
     async def test_a_crash_before_the_files_are_tended_leaves_a_note(self, stage: Stage):
