@@ -49,7 +49,7 @@ def notice_of(approval: ApprovalView, base: str) -> str:
     """Say what people are asked, where, and until when: by code from the request, not by the model."""
     until = approval.expires_at.strftime("%d %B %Y, %H:%M UTC")
     return (
-        f"**Consent is needed** for {_shown(approval.action)}: {_shown(approval.title)}\n"
+        f"**Consent is needed** for {approval.action}: {_shown(approval.title)}\n"
         f"{_shown(approval.preview.summary)}\n"
         f"Decide here until {until}: {link_to(approval, base)}\n"
         "Nothing happens before; afterwards this answer goes on."
@@ -57,5 +57,6 @@ def notice_of(approval: ApprovalView, base: str) -> str:
 
 
 def _shown(text: str) -> str:
-    line = " ".join(reveal(text).split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    """Give what arguments may have shaped as code in one line: in it no link leads away and no image is loaded."""
+    line = " ".join(reveal(text).replace("`", "'").split())
+    return f"`{line if len(line) <= _LONGEST else line[:_LONGEST] + '…'}`"

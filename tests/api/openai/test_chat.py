@@ -90,8 +90,8 @@ class TestConsent:
 
         text = done.choices[0].message.content
         link = f"https://assent.test/?approval={approval.id}#conversation={turn.conversation_id}"
-        assert text.startswith("I shall delete it.\n\n**Consent is needed** for tasks.delete: Delete a task\n")
-        assert "Deletes the task Buy milk" in text
+        assert text.startswith("I shall delete it.\n\n**Consent is needed** for tasks.delete: `Delete a task`\n")
+        assert "`Deletes the task Buy milk`" in text
         assert link in text
         assert done.choices[0].finish_reason == "stop"
         assert done.assent["state"] == "waiting"

@@ -1,6 +1,8 @@
 """What was told cannot be unsaid: a text that turns out otherwise is said anew, and that is said."""
 
-from api.openai.telling import BEGAN_AGAIN, Telling
+from api.openai.telling import BEGAN_AGAIN, Telling, notice_of
+from core.clock import now
+from core.views import ApprovalView, PreviewView
 
 
 class TestTelling:
@@ -33,3 +35,21 @@ class TestTelling:
 
         assert told == ["I ask.", "\n\nConsent?", "\n\nDone."]
         assert telling.whole == "I ask.\n\nConsent?\n\nDone."
+
+
+class TestNotice:
+    def test_what_arguments_shaped_loads_and_leads_nowhere(self):
+        approval = ApprovalView.model_construct(
+            id="apr_1",
+            conversation_id="cnv_1",
+            action="mail.send",
+            title="Send `![x](http://evil.test/a.png)`",
+            preview=PreviewView(summary="To\nboss\u202e" + "y" * 600),
+            expires_at=now(),
+        )
+        told = notice_of(approval, "https://assent.test")
+
+        assert "`Send '![x](http://evil.test/a.png)'`" in told
+        assert "`To boss[U+202E]yyy" in told
+        assert "y" * 501 not in told
+        assert "https://assent.test/?approval=apr_1#conversation=cnv_1" in told
