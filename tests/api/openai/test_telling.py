@@ -1,5 +1,7 @@
 """What was told cannot be unsaid: a text that turns out otherwise is said anew, and that is said."""
 
+from typing import Any
+
 from api.openai.telling import BEGAN_AGAIN, Telling, notice_of
 from core.clock import now
 from core.views import ApprovalView, PreviewView
@@ -39,14 +41,15 @@ class TestTelling:
 
 class TestNotice:
     def test_what_arguments_shaped_loads_and_leads_nowhere(self):
-        approval = ApprovalView.model_construct(
-            id="apr_1",
-            conversation_id="cnv_1",
-            action="mail.send",
-            title="Send `![x](http://evil.test/a.png)`",
-            preview=PreviewView(summary="To\nboss\u202e" + "y" * 600),
-            expires_at=now(),
-        )
+        shaped: dict[str, Any] = {
+            "id": "apr_1",
+            "conversation_id": "cnv_1",
+            "action": "mail.send",
+            "title": "Send `![x](http://evil.test/a.png)`",
+            "preview": PreviewView(summary="To\nboss\u202e" + "y" * 600),
+            "expires_at": now(),
+        }
+        approval = ApprovalView.model_construct(**shaped)
         told = notice_of(approval, "https://assent.test")
 
         assert "`Send '![x](http://evil.test/a.png)'`" in told
