@@ -176,6 +176,9 @@ class ChildEmbedder:
                 self._say("The embedder ended; it is started again.")
             elif not isinstance(problem, _LoadError):
                 self._say("The embedder ended while it loaded; it is started again.")
+        except asyncio.CancelledError:
+            self._say("Memory is stopping.")
+            raise
         finally:
             self._process = None
             self.changed()

@@ -66,11 +66,13 @@ async def _read_all(process: Process) -> str:
 async def _relay(process: Process, tell: Callable[[str], None]) -> str:
     """Tell the line at hand whenever it grows; gives the last lines, which say what went wrong."""
     assert process.stderr is not None  # noqa: S101  it was made with a pipe
-    text = ""
+    text, last = "", ""
     while more := await process.stderr.read(4096):
         text += more.decode("utf-8", "replace")
         for line in text.splitlines(keepends=True)[-2:]:
-            tell(line)
+            if line != last:
+                tell(line)
+            last = line
         text = "".join(text.splitlines(keepends=True)[-12:])
     return " ".join(text.split())[:800]
 

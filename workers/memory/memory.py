@@ -10,7 +10,7 @@ import structlog
 
 from core.rooms import Rooms
 from core.settings import Settings
-from core.store import memory_status
+from core.store import changes, memory_status
 from core.store.database import Database
 from workers.memory.embedder import ChildEmbedder
 from workers.memory.environment import NoEmbedderError, find_python
@@ -66,6 +66,7 @@ class Memory:
         self._sentence = "Memory has not started yet."
         self._state = "warming"
         self._changed = asyncio.Event()
+        self._when_ready: Callable[[], None] = lambda: None
         self.embedder = ChildEmbedder(
             settings.data_dir / "models", settings.embed_model, log=settings.data_dir / "logs" / "embedder.log"
         )
@@ -111,11 +112,12 @@ class Memory:
             self._say("off", f"Memory is off. {reason}")
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.embedder.run(python, stop))
             if writer is not None:
                 waker = import_module("workers.memory.waker").Waker
                 watching = waker(self._database, self._rooms, self.embedder, writer, self._workflows)
+                self._when_ready = lambda: watching.rang(changes.DOORBELL)
                 group.create_task(watching.run(stop))
+            group.create_task(self.embedder.run(python, stop))
 
     # Telling
 
@@ -126,6 +128,8 @@ class Memory:
         self._say("warming", f"Memory is being set up. {line.strip()}")
 
     def _hear_embedder(self) -> None:
+        if self.embedder.is_ready:
+            self._when_ready()
         failed = self.embedder.sentence.startswith("The embedder cannot")
         self._say(
             "ready" if self.embedder.is_ready else "off" if failed else "warming",
