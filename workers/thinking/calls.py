@@ -10,7 +10,7 @@ from core.store.context import Talk
 from core.store.usage import Charge, Figures
 from core.views import ConsensusView
 from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, UsageReported
-from workers.llm.router import Complexity, Need, Router
+from workers.llm.router import Need, Router
 from workers.thinking.attempt import Chosen
 from workers.thinking.brief import Briefing
 from workers.thinking.manner import mode_of
@@ -51,7 +51,7 @@ class ModelCalls:
         need = Need(
             tokens=briefing.tokens,
             tools=bool(briefing.request.tools),
-            complexity=complexity_of(briefing),
+            complexity=briefing.complexity,
             tier=mode_of(talk).tier,
             preferred=mode_of(talk).model,
             asked=talk.current.turn.asked_model,
@@ -117,7 +117,7 @@ class ModelCalls:
             provider=self._router.traits(model).provider,
             model=model,
             tokens=briefing.tokens,
-            complexity=complexity_of(briefing),
+            complexity=briefing.complexity,
         )
 
     async def listen(self, model: ChatModel, request: ModelRequest, speech: Speech) -> Gathered:
@@ -148,9 +148,3 @@ class ModelCalls:
         return self._router.traits(chosen.model.name).figures(
             chosen.charge.model, gathered.usage, tokens_in=chosen.tokens_in, said=said + asked
         )
-
-
-def complexity_of(briefing: Briefing) -> Complexity:
-    """Give how hard the message is; what nobody judged is medium."""
-    given: Complexity | None = getattr(briefing, "complexity", None)
-    return given or "medium"
