@@ -12,17 +12,20 @@ TOOL = "bench:write"
 HANG = "bench:hang"
 WORDS = ("Measured ", "in ", "one ", "breath.")
 _NAME = "instant"
+_SUMMARY_SENTENCES = 60
 
 
 class InstantModel:
     """The ASGI application. `asked` counts calls.
 
     `asked_at` is when the last one came, `spoke_at` when it got its first words, on the clock of `perf_counter`.
+    `told_bytes` is the size of the last talk that it was told with tools to choose from: not of questions aside.
     """
 
     def __init__(self) -> None:
         """Begin unasked, holding nobody."""
         self.asked = 0
+        self.told_bytes = 0
         self.asked_at = 0.0
         self.spoke_at = 0.0
         self._news = asyncio.Event()
@@ -44,9 +47,12 @@ class InstantModel:
             await _send_json(send, {"object": "list", "data": [{"id": _NAME, "object": "model"}]})
             return
         self.asked += 1
+        request = json.loads(body)
+        if request.get("tools"):
+            self.told_bytes = len(json.dumps(request["messages"], ensure_ascii=False).encode())
         self.asked_at = time.perf_counter()
         self._news.set()
-        await self._stream(json.loads(body), send)
+        await self._stream(request, send)
 
     async def _stream(self, request: dict[str, Any], send: Any) -> None:
         await _begin(send, b"text/event-stream")
@@ -55,6 +61,8 @@ class InstantModel:
             await _send_pieces(send, [_call(request, text)], "tool_calls")
             return
         pieces: list[dict[str, Any]] = [{"content": word} for word in WORDS]
+        if "running summary" in str(request["messages"][0].get("content")):
+            pieces = [{"content": "A sentence of a summary, as long as most are. " * _SUMMARY_SENTENCES}]
         self.spoke_at = time.perf_counter()
         if text.startswith(HANG) and not self.release.is_set():
             await _send_piece(send, pieces[0])

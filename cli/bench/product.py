@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ _READY = "Assent is ready at "
 _START_LIMIT = 90.0
 _STOP_LIMIT = 15.0
 _MANY = "1000000"
+_FORGETFUL = {"ASSENT_MEMORY": "false"}
+"""Memory has a measurement of its own."""
 _LIMITS = {
     "ASSENT_CONVERSATIONS_PER_MINUTE": _MANY,
     "ASSENT_MESSAGES_PER_MINUTE": _MANY,
@@ -37,12 +39,12 @@ _LIMITS = {
 class Product:
     """Started, killed and started again on the same data."""
 
-    def __init__(self, folder: Path, model_url: str) -> None:
+    def __init__(self, folder: Path, model_url: str, settings: Mapping[str, str]) -> None:
         """Keep where its data goes and which model it asks."""
         self._data = folder / "data"
         self._log = folder / "up.log"
         self._settings = _LIMITS | {"ASSENT_MODEL_BASE_URL": f"{model_url}/v1", "ASSENT_MODEL_NAME": "instant"}
-        self._settings["ASSENT_MODEL_API_KEY"] = "none"
+        self._settings |= {"ASSENT_MODEL_API_KEY": "none", **settings}
         self._process: Process | None = None
         self.url = ""
 
@@ -104,10 +106,12 @@ class Product:
 
 
 @asynccontextmanager
-async def running_product(model_url: str, parent: Path | None = None) -> AsyncIterator[Product]:
+async def running_product(
+    model_url: str, parent: Path | None = None, settings: Mapping[str, str] = _FORGETFUL
+) -> AsyncIterator[Product]:
     """Start the product with an owner, its data below `parent`; stop it and remove its data at the end."""
     with tempfile.TemporaryDirectory(prefix="assent-bench-", dir=parent, ignore_cleanup_errors=True) as folder:
-        product = Product(Path(folder), model_url)
+        product = Product(Path(folder), model_url, settings)
         try:
             await product.start()
             await product.add_owner()

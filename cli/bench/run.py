@@ -10,13 +10,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli.bench import consent, events, load, memories, quality, recovery, turns
+from cli.bench import consent, events, load, memories, quality, recovery, remembering, turns
 from cli.bench.rows import Result
 from cli.bench.stage import QUICK, Sizes, Stage, open_stage
 from core.errors import AssentError, Invalid, Unavailable
 
 _LIMIT = 120.0
-_PATIENCE: Mapping[str, float] = {"recall": 1800.0}
+_PATIENCE: Mapping[str, float] = {"recall": 1800.0, "memory": 300.0}
 """Seconds for a measurement that may be asked to do very much."""
 _WIDTH = 140
 Measure = Callable[[Stage], Awaitable[Result]]
@@ -28,6 +28,7 @@ MEASURES: Mapping[str, Measure] = {
     "conversation": events.measure_conversations,
     "recall": memories.measure,
     "quality": quality.measure,
+    "memory": remembering.measure,
     "recovery": recovery.measure,
     "load": load.measure,
 }

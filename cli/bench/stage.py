@@ -46,6 +46,8 @@ class Stage:
     person: Person
     temporal: Client
     floor: TemporalFloor
+    model_url: str
+    folder: Path | None
 
     async def rest(self) -> None:
         """Let what was begun come to its end, so that the next sample meets an idle product."""
@@ -62,5 +64,5 @@ async def open_stage(sizes: Sizes, parent: Path | None) -> AsyncIterator[Stage]:
         person = await stack.enter_async_context(signed_in(product))
         temporal = await product.temporal()
         floor = await stack.enter_async_context(temporal_floor(temporal))
-        yield Stage(sizes, model, product, person, temporal, floor)
+        yield Stage(sizes, model, product, person, temporal, floor, model_url, parent)
         model.release.set()

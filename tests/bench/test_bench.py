@@ -21,6 +21,7 @@ ROWS = {
     "conversation": "conversation created, REST",
     "recall": "recall among 1,000, 8 at once",
     "quality": "found among the first 5 of 80, by both, of 160 questions",
+    "memory": "look into memory, inside a turn",
     "recovery": "killed waiting: ready to decision served",
     "load": "message acknowledged at 50 turns a second",
 }
