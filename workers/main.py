@@ -28,8 +28,8 @@ from workers.memory.look_up import Answerer
 from workers.memory.memory import Forgetful, Memory
 from workers.memory.place import Place
 from workers.memory.port import Embedder, Index
-from workers.memory.queue import run_memory
 from workers.memory.recall import Recaller
+from workers.memory.serving import run_memory
 from workers.reading.read import Reader
 from workers.records.archive import Archive
 from workers.records.reaper import Reaper

@@ -19,9 +19,9 @@ from lancedb.query import MatchQuery
 from core.store.remembered import Remembered
 from workers.memory.port import Vector
 
-VECTOR_INDEX_FROM = 10_000
+VECTOR_INDEX_FROM = 30_000
 """So many rows ask for a vector index: reading those of one heavy user one by one then takes too long."""
-REFINE = 4
+REFINE = 10
 PROBES = 20
 AT_ONCE = 500
 """Ids in one filter."""

@@ -19,7 +19,7 @@ from core.store.database import Database
 from core.tables.memory import Fact
 from tests.workers.memory.stage import Stage
 from tests.world import eventually
-from workers.memory.queue import memory_worker
+from workers.memory.serving import memory_worker
 from workers.memory.waker import Waker
 from workers.memory.writer import Writer
 from workflows.handles import Workflows

@@ -11,7 +11,7 @@ from tests.doubles.embedder import WordEmbedder
 from workers.memory import writer as writing
 from workers.memory.check import Checker
 from workers.memory.place import Place
-from workers.memory.queue import memory_worker
+from workers.memory.serving import memory_worker
 from workers.memory.writer import Writer
 from workflows.handles import Workflows
 from workflows.memory_handles import MemoryWorkflows
