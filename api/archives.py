@@ -48,7 +48,7 @@ def packed(file: ConversationFile, form: Format, folder: Path, keys: Mapping[str
     )
     whole = file.model_copy(update={"documents": documents})
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for wanted in dict.fromkeys((Format.JSON, form)):
             archive.writestr(f"{NAME}.{wanted.suffix}", written(whole, wanted))
             yield sink.take()

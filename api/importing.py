@@ -12,7 +12,7 @@ from starlette.requests import Request
 from api.archives import Brought, document, unpacked
 from api.uploads import bounded, stored
 from core.media import clean_name
-from core.permissions import Door, Principal
+from core.permissions import Principal
 from core.rooms import Rooms
 from core.settings import Settings
 from core.store import conversations, imports
@@ -43,7 +43,7 @@ class Importer:
     database: Database
     rooms: Rooms
 
-    async def take_in(self, who: Principal, door: Door, request: Request, client_key: str) -> Imported:
+    async def take_in(self, who: Principal, request: Request, client_key: str) -> Imported:
         """Import what the request carries. Raises Invalid, NotAllowed, TooLarge."""
         conversations.check_may_talk(who)
         most = self.settings.upload_bytes
@@ -52,9 +52,9 @@ class Importer:
                 await asyncio.to_thread(file.write, part)
             file.seek(0)
             brought = await asyncio.to_thread(unpacked, file, most)
-            return await self._keep(who, door, brought, client_key)
+            return await self._keep(who, brought, client_key)
 
-    async def _keep(self, who: Principal, door: Door, brought: Brought, client_key: str) -> Imported:
+    async def _keep(self, who: Principal, brought: Brought, client_key: str) -> Imported:
         conversation_id = imports.conversation_id_for(who, brought.sha256, client_key)
         async with self.database.reading() as session:
             before = await imports.there(session, who, conversation_id)
@@ -64,7 +64,7 @@ class Importer:
             uploads = await self._store(keep, brought, conversation_id)
             source = Source(brought.file, brought.sha256, client_key, uploads)
             async with change(self.database, self.rooms) as work:
-                view, duplicate = await imports.keep(work, who, door, source)
+                view, duplicate = await imports.keep(work, who, source)
             return Imported(conversation=view, duplicate=duplicate)
 
     async def _store(self, keep: AsyncExitStack, brought: Brought, conversation_id: str) -> dict[str, Upload]:

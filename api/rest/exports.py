@@ -10,7 +10,7 @@ from api.archives import packed
 from api.downloads import headers_for
 from api.exports import Format, written
 from api.importing import Imported, Importer
-from api.rest.context import Here, PathId, Through, Who
+from api.rest.context import Here, PathId, Who
 from core.ids import ClientId
 from core.store import export as exports
 
@@ -49,12 +49,12 @@ async def export(
 
 @router.post("/import", status_code=status.HTTP_201_CREATED, openapi_extra=_FILE)
 async def import_(
-    here: Here, who: Who, door: Through, request: Request, response: Response, client_import_id: ImportKey = "once"
+    here: Here, who: Who, request: Request, response: Response, client_import_id: ImportKey = "once"
 ) -> Imported:
     """Take in a conversation that was exported as JSON, or as a zip; it becomes yours. 200: it was here before."""
     await here.limits.check("conversation", who.user_id)
     importer = Importer(here.settings, here.database, here.rooms)
-    found = await importer.take_in(who, door, request, client_import_id)
+    found = await importer.take_in(who, request, client_import_id)
     if found.duplicate:
         response.status_code = status.HTTP_200_OK
     return found

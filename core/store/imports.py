@@ -17,7 +17,7 @@ from core.events import ConversationCreated, MessageCreated
 from core.exports import CallRecord, ConversationFile, MessageRecord, TurnRecord
 from core.ids import derived_id, new_id
 from core.modes import DEFAULT
-from core.permissions import Door, Principal
+from core.permissions import Principal
 from core.store import changes, conversations, documents, modes, outbox, streams
 from core.store.documents import Upload
 from core.store.renaming import By, Ids
@@ -29,6 +29,8 @@ from core.tables.work import Round, ToolCall, Turn
 from core.values import CallState, TurnState, Value
 from core.views import ConversationView
 
+ORIGIN = "import"
+"""What stands for the channel of a conversation that came from a file."""
 _PART = 500
 _OPEN_CALLS = {CallState.PROPOSED, CallState.AWAITING, CallState.RUNNING}
 
@@ -54,7 +56,7 @@ async def there(session: AsyncSession, who: Principal, conversation_id: str) -> 
     return conversation_view(row) if row is not None and row.owner_id == who.user_id else None
 
 
-async def keep(work: Work, who: Principal, door: Door, source: Source) -> tuple[ConversationView, bool]:
+async def keep(work: Work, who: Principal, source: Source) -> tuple[ConversationView, bool]:
     """Write the conversation, or give the one that the file became before; whether it was there. Raises Invalid."""
     new = conversation_id_for(who, source.sha256, source.client_key)
     await work.session.get(Membership, who.membership_id, with_for_update=True)  # one import of a person at a time
@@ -62,7 +64,7 @@ async def keep(work: Work, who: Principal, door: Door, source: Source) -> tuple[
     if before is not None:
         return before, True
     ids = Ids(source.file, new)
-    row = await _conversation(work, who, door, source.file, ids)
+    row = await _conversation(work, who, source.file, ids)
     people = {one.key: one.name for one in source.file.people}
     by = By(source.file.conversation.owner, people, ids)
     await _turns(work, who, source.file, ids, by)
@@ -85,7 +87,7 @@ async def keep(work: Work, who: Principal, door: Door, source: Source) -> tuple[
     return view, False
 
 
-async def _conversation(work: Work, who: Principal, door: Door, file: ConversationFile, ids: Ids) -> Conversation:
+async def _conversation(work: Work, who: Principal, file: ConversationFile, ids: Ids) -> Conversation:
     conversations.check_may_talk(who)
     told = file.conversation
     known = await modes.perhaps(work.session, who.workspace_id, told.mode)
@@ -97,7 +99,7 @@ async def _conversation(work: Work, who: Principal, door: Door, file: Conversati
         epoch=new_id("ep"),
         last_seq=max(numbers, default=0),
     )
-    row.origin_channel = door
+    row.origin_channel = ORIGIN
     work.session.add(row)
     await work.session.flush()
     work.session.add(Participant(conversation_id=row.id, user_id=who.user_id, joined_at=now()))

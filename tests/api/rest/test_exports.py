@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,8 @@ async def talk(house: House, ana: Person, bo: Person, world: World, conversation
         position=90, role="assistant", text="Shall I?", channel="rest", model="offline", usage={"input_tokens": 3},
         reply_to_id=first.id, suggestions=["Yes"], created_at=at,
     )  # fmt: skip
-    known = {"conversation_id": conversation_id, "turn_id": turn_id, "created_at": at, **owner}
-    fact = {name: "" for name in Fact.model_fields if name == "folded"}
+    known: dict[str, Any] = {"conversation_id": conversation_id, "turn_id": turn_id, "created_at": at, **owner}
+    fact: dict[str, Any] = {name: "" for name in Fact.model_fields if name == "folded"}
     await world.add(
         reply,
         Fact(id=new_id("fct"), text="Ana likes rye.", origin="said", updated_at=at, **fact, **known),
@@ -161,10 +162,10 @@ class TestImport:
         assert {one.state for one in await world.all(Turn, Turn.workspace_id == his)} == {"stopped"}
         assert [one for one in await world.all(Outbox) if one.kind == "start_turn" and "stopped" in one.ref] == []
 
-    async def test_it_is_the_importers_and_memory_learns_it(self, ana, eve, talk, world):
+    async def test_it_is_the_importers_and_marked_and_memory_learns_it(self, ana, eve, talk, world):
         view = (await brought(eve, await exported(ana, talk))).json()["conversation"]
 
-        assert view["owner_id"] == eve.principal.user_id
+        assert (view["owner_id"], view["origin_channel"]) == (eve.principal.user_id, "import")
         assert [(one.kind, one.ref) for one in await world.all(MemoryChange)] == [("conversation", view["id"])]
         assert (await ana.ask("GET", f"/conversations/{view['id']}")).status_code == 404
         found = await eve.ask("GET", "/search", params={"q": "shall"})

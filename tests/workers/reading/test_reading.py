@@ -3,6 +3,7 @@
 import codecs
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from workers.reading.process import Text, read
 
 @pytest.fixture
 def reading(tmp_path: Path):
-    async def read_it(data: bytes, media_type: str, **bounds: float) -> Text:
+    async def read_it(data: bytes, media_type: str, **bounds: Any) -> Text:
         file = tmp_path / "upload"
         file.write_bytes(data)
         return await read(file, media_type, replace(BOUNDS, **bounds))
