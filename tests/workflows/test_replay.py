@@ -10,6 +10,7 @@ from temporalio.worker import Replayer
 
 from workflows.approval import Approval
 from workflows.chat_turn import ChatTurn
+from workflows.memory import MemoryWriter
 from workflows.reflect import Reflect
 
 FOLDER = Path(__file__).parent / "histories"
@@ -19,6 +20,7 @@ SHAPES = {
     "approval-rejected",
     "approval-resumed",
     "approval-withdrawn",
+    "memory-writer",
     "reflect-remembered",
     "turn-approved",
     "turn-expired",
@@ -41,7 +43,9 @@ class TestReplay:
     async def test_of_a_kept_history_takes_the_same_steps(self, file: Path):
         kept = json.loads(file.read_text("utf-8"))
         history = WorkflowHistory.from_json(kept.pop("workflow_id"), kept)
-        replayer = Replayer(workflows=[ChatTurn, Approval, Reflect], data_converter=pydantic_data_converter)
+        replayer = Replayer(
+            workflows=[ChatTurn, Approval, MemoryWriter, Reflect], data_converter=pydantic_data_converter
+        )
 
         result = await replayer.replay_workflow(history)
 
