@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from api.archives import Brought, document, unpacked
 from api.uploads import bounded, stored
+from core.faults import crash_point
 from core.media import clean_name
 from core.permissions import Principal
 from core.rooms import Rooms
@@ -62,9 +63,11 @@ class Importer:
             return Imported(conversation=before, duplicate=True)
         async with AsyncExitStack() as keep:
             uploads = await self._store(keep, brought, conversation_id)
+            crash_point("import.stored")
             source = Source(brought.file, brought.sha256, client_key, uploads)
             async with change(self.database, self.rooms) as work:
                 view, duplicate = await imports.keep(work, who, source)
+            crash_point("import.committed")
             return Imported(conversation=view, duplicate=duplicate)
 
     async def _store(self, keep: AsyncExitStack, brought: Brought, conversation_id: str) -> dict[str, Upload]:

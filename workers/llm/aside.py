@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from dataclasses import replace
 
+from core.faults import crash_point
 from core.rooms import Rooms
 from core.store import usage
 from core.store.database import Database
@@ -45,11 +46,13 @@ class Aside:
         if bounds.budgeted:
             request = replace(request, max_tokens=most)
             usage_id = await self._reserve(charge)
+        crash_point("aside.reserved")
         try:
             said, reported = await _listen(model, request)
         except ModelError:
             await self._release(usage_id)
             raise
+        crash_point("aside.answered")
         await self._settle(charge, usage_id, traits.figures(model.name, reported, tokens_in=tokens, said=said))
         return said
 

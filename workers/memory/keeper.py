@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 from lancedb import AsyncConnection
 
+from core.faults import crash_point
 from core.store.remembered import SHELVES, Remembered, Truth
 from core.store.remembered import Shelf as ShelfName
 from workers.memory.index import connect
@@ -75,6 +76,7 @@ class Keeper:
         table = self.edition.table(name)
         pieces[table] = pieces.get(table, set()) | await shelf.fragments(ids)
         self._place.put_to_erase(pieces)
+        crash_point("memory.removing")
         await shelf.remove(ids)
 
     async def tend(self) -> None:
@@ -182,6 +184,7 @@ class Builder:
         for shelf in self._shelves.values():
             await shelf.tidy(timedelta(milliseconds=1))
         self._place.put_edition(edition)
+        crash_point("memory.switched")
         self._place.put_building(None)
         self._place.put_to_erase({})
         await drop_others(self._connection, edition)

@@ -80,7 +80,7 @@ class Writer:
                 await self._tell_counts(keeper)
                 return MemoryDone(erased=erased, batches=batches)
             learned = await keeper.learn(truth, self._embedder)
-            crash_point("memory_learned")
+            crash_point("memory.learned")
             async with self._database.writing() as session:
                 await changes.drop(session, [one.id for one in waiting])
             erased, batches = erased or bool(learned.removed), batches + 1
@@ -139,7 +139,7 @@ class Writer:
                 if not rows:
                     break
                 await builder.add(rows, self._embedder)
-                crash_point("memory_built")
+                crash_point("memory.built")
                 batches += 1
                 if batches % TIDY_EVERY == 0:
                     await builder.tidy()

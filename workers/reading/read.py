@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from temporalio import activity
 
+from core.faults import crash_point
 from core.messages import DocumentFailure
 from core.rooms import Rooms
 from core.store import chunks, documents
@@ -49,6 +50,7 @@ class Reader:
                 document = await chunks.begin(work, document_id)
             if document is None:
                 return
+            crash_point("document.begun")
             try:
                 await self._read(document)
             except Unreadable as error:
@@ -67,6 +69,7 @@ class Reader:
         if await self._store(document.id, text.pieces):
             async with change(self._database, self._rooms) as work:
                 await chunks.finish(work, document.id, pages=text.pages, note=text.note)
+            crash_point("document.ready")
 
     async def _store(self, document_id: str, pieces: tuple[Piece, ...]) -> bool:
         """Write the pieces, a batch in each commit; tell how far it is at most twice a second."""
@@ -79,6 +82,7 @@ class Reader:
                 batch = pieces[first : first + BATCH]
                 if not await chunks.add(work, document_id, first, batch, len(pieces), show=show):
                     return False
+            crash_point("document.stored")
             shown = time.monotonic() if show else shown
         return True
 

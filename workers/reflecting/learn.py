@@ -70,6 +70,7 @@ class Learner:
             learnt = await self._ask(lesson) if self._asks and not (wish.remember or wish.forget) else Learnt()
             crash_point("learn.before_commit")
             await self._keep(lesson, wish, learnt)
+            crash_point("learn.committed")
 
     async def _ask(self, lesson: Lesson) -> Learnt:
         """Ask a model; one that cannot answer now is asked again later, any other failure means nothing was learnt."""

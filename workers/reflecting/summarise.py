@@ -68,6 +68,7 @@ class Summariser:
             crash_point("summarise.before_commit")
             async with change(self._database, self._rooms) as work:
                 await summaries.extend(work, turn, known, older, text, model)
+            crash_point("summarise.committed")
             return Summarised(again=True)
 
     def _older(self, said: Sequence[Said]) -> Sequence[Said]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from core.errors import BudgetExhausted, PriceUnknown
+from core.faults import crash_point
 from core.rooms import Rooms
 from core.store import model_health, usage
 from core.store.database import Database
@@ -95,6 +96,7 @@ class Fallback:
                     usage_id = await usage.reserve(work, following.charge)
                 except (BudgetExhausted, PriceUnknown) as over:
                     refused = over  # raised once what failed is released
+        crash_point("think.fell_back")
         if refused is not None:
             raise refused
         if following is None:
