@@ -14,7 +14,7 @@ def named(owner: Any) -> dict[str, dict[str, Any]]:
     found = {}
     for _, member in inspect.getmembers(owner, inspect.isfunction):
         definition = activity._Definition.from_callable(member)
-        if definition is not None:
+        if definition is not None and definition.name:
             found[definition.name] = get_type_hints(member)
     return found
 
