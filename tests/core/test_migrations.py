@@ -84,3 +84,22 @@ class TestSchema:
 
         with pytest.raises(Misconfigured, match="9999"):
             await asyncio.to_thread(upgrade, sqlite_url)
+
+
+class TestMessageWords:
+    async def test_what_was_said_before_is_found_after(self, sqlite_url):
+        await asyncio.to_thread(upgrade, sqlite_url, "0002")
+        with sqlite3.connect(sqlite_url.partition(":///")[2]) as connection:
+            names = (
+                "id, conversation_id, workspace_id, turn_id, position, role, text, message_type, channel, created_at"
+            )
+            row = ("msg_1", "cnv_1", "wsp_1", "trn_1", 1, "user", "Crème brûlée", "text", "rest", "2026-01-01 00:00:00")
+            connection.execute(f"insert into messages ({names}) values ({', '.join('?' * 10)})", row)  # noqa: S608
+        connection.close()
+        await asyncio.to_thread(upgrade, sqlite_url)
+
+        def found(connection: Connection) -> list[str]:
+            words = "select message_id from message_words join message_numbers on number = message_words.rowid"
+            return list(connection.exec_driver_sql(f"{words} where message_words match 'creme'").scalars())
+
+        assert await look(sqlite_url, found) == ["msg_1"]

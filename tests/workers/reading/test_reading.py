@@ -1,6 +1,8 @@
 """What is taken out of files, and that no file takes more than its due."""
 
 import codecs
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from core.media import DOCX, HTML, MARKDOWN, PDF, PLAIN
 from tests.workers.reading import corpus
 from workers.reading.bounds import BOUNDS, Unreadable
 from workers.reading.process import Text, read
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -139,3 +143,28 @@ class TestHostileFiles:
 
     async def test_nul_is_replaced(self, reading):
         assert whole(await reading(b"a\x00b", PLAIN)) == "a\ufffdb"
+
+
+class TestConfinement:
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            "import socket; socket.create_connection(('127.0.0.1', 9))",
+            "import subprocess; subprocess.run(['true'])",
+            "import os; os.system('true')",
+            "open('written', 'w')",
+        ],
+    )
+    def test_a_parser_gets_nothing_beyond_its_file(self, tmp_path, wish):
+        before = "from workers.reading import child; from workers.reading.bounds import BOUNDS; child._confine(BOUNDS)"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{before}\n{wish}"],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.stderr.splitlines()[-1].startswith("PermissionError: reading a document")
+        assert list(tmp_path.iterdir()) == []
