@@ -32,11 +32,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Hit:
-    """One row of the index. `id` names the message, fact or chunk in SQL, which has the last word on whether it is there.
+    """One row of the index. `id` names the message, fact or chunk in SQL, which has the last word on what is there.
 
     `score`: reciprocal rank fusion over the lists that it is in, higher is better. `vector_rank` and `text_rank` count
-    from 1; None when it is not in that list. `similarity` is the cosine with the question, -1 to 1, None when not known:
-    the nearest of all is not near when nothing was said about it.
+    from 1; None when it is not in that list. `similarity` is the cosine with the question, -1 to 1, None when not
+    known: the nearest of all is not near when nothing was said about it.
     """
 
     kind: HitKind
