@@ -48,7 +48,7 @@ class NewMode(Value):
 class ModeChanges(Value):
     """What is to be otherwise; what is left out stays, null takes a limit away."""
 
-    title: Title = ""
+    title: Title = Field("", examples=["Careful trading"])
     prompt: Prompt = ""
     model: ModelName | None = None
     tier: Tier | None = None

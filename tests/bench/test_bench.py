@@ -78,7 +78,7 @@ class TestCommand:
         file = tmp_path / "rows.json"
         code, out, err = await bench("--quick", "--json", str(file), "--data", str(tmp_path))
         result = Result.model_validate(json.loads(file.read_text("utf-8")))
-        names = {one.name for one in (*result.rows, *result.facts)}
+        names = {one.name for one in result.rows} | {one.name for one in result.facts}
 
         assert code == 0, err
         assert set(ROWS.values()) <= names

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ class TestChat:
 
     async def test_the_last_message_is_edited_and_answered_anew(self, stage, signed_in, screen, monkeypatch):
         stage.conversations = [CONVERSATION]
-        typed = asyncio.Queue()
+        typed: asyncio.Queue[Any] = asyncio.Queue()
         monkeypatch.setattr("cli.talk.chat.read_lines", typed.put_nowait)
         async with asyncio.timeout(LIMIT), open_server(signed_in(stage.url)) as server:
             made = screen()

@@ -15,7 +15,7 @@ from core.tables.work import Turn
 from tests.doubles.connector import LedgerConnector
 from tests.world import World
 from workers.llm.aside import Aside
-from workers.llm.port import ModelItem, ModelRequest, TextDelta, UsageReported
+from workers.llm.port import ModelItem, ModelRequest, TextDelta, UsageReported, UserSaid
 from workers.llm.router import Router
 from workers.reflecting.learn import Learner
 from workers.reflecting.summarise import Summariser
@@ -44,6 +44,13 @@ class SayingModel:
 
     async def aclose(self) -> None:
         return
+
+
+def told_to(model: SayingModel, number: int) -> str:
+    """What the model was told at one of its calls."""
+    (entry,) = model.requests[number].entries
+    assert isinstance(entry, UserSaid)
+    return entry.text
 
 
 class Told(World):

@@ -1,6 +1,7 @@
 """Suggestions without a model: examples of what goes with the actions that just ran."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ def registry(sqlite_database, tmp_path: Path) -> Registry:
 
 
 def call(action: str, state: str = "done", **arguments: object) -> ToolCall:
-    return ToolCall(action=action, state=state, arguments=arguments)
+    known: dict[str, Any] = {"action": action, "state": state, "arguments": arguments}
+    return ToolCall(**known)
 
 
 class TestFollowUps:

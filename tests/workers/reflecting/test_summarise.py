@@ -1,5 +1,6 @@
 """Summaries: the older half of a long talk, version by version, for each branch, without what was forgotten."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.testing import ActivityEnvironment
 
 from core.clock import now
@@ -10,7 +11,7 @@ from core.tables.cost import Usage
 from core.tables.memory import Summary
 from core.tables.talk import Branch
 from core.tables.work import Outbox, Turn
-from tests.workers.reflecting.conftest import SayingModel, Told
+from tests.workers.reflecting.conftest import SayingModel, Told, told_to
 from workers.reflecting.summarise import LABEL
 
 LONG = "We talked about {} for a while. " + "More of it. " * 20
@@ -35,6 +36,11 @@ async def newest(world: Told, turn: Turn) -> Summary | None:
         return await summaries.newest(session, turn.conversation_id, turn.branch_id)
 
 
+async def newest_id(session: AsyncSession, conversation_id: str, branch_id: str | None) -> str | None:
+    found = await summaries.newest(session, conversation_id, branch_id)
+    return None if found is None else found.id
+
+
 class TestSummaries:
     async def test_a_short_talk_has_none(self, world: Told, ana, talk_id):
         (turn,) = await talk_of(world, ana, talk_id, "tea")
@@ -52,7 +58,7 @@ class TestSummaries:
         assert found is not None
         assert (found.text, found.model) == ("They talked about tea.", "saying-1")
         assert said[0].place <= found.upto_place < said[-1].place
-        told = model.requests[0].entries[0].text
+        told = told_to(model, 0)
         assert "tea" in told
         assert "salt" not in told
         (first, *_) = await world.all(Usage, Usage.purpose == "summary")
@@ -68,8 +74,8 @@ class TestSummaries:
         versions = sorted(await world.all(Summary), key=lambda row: row.version)
         assert [row.version for row in versions] == list(range(1, len(versions) + 1))
         assert [row.upto_place for row in versions] == sorted({row.upto_place for row in versions})
-        assert "First." in model.requests[0].entries[0].text
-        assert "tea" not in model.requests[0].entries[0].text
+        assert "First." in told_to(model, 0)
+        assert "tea" not in told_to(model, 0)
 
     async def test_without_a_model_first_sentences_stand_in_and_say_so(self, world: Told, ana, talk_id):
         said = await talk_of(world, ana, talk_id, "tea", "milk", "rice", "salt")
@@ -138,7 +144,7 @@ class TestForgotten:
         await summarise(world, said[-1], model)
 
         assert "Told of tea." not in {row.text for row in await world.all(Summary)}
-        assert "tea" not in model.requests[-1].entries[0].text
+        assert "tea" not in told_to(model, -1)
 
 
 class TestBranches:
@@ -159,12 +165,12 @@ class TestBranches:
         await world.add(branch)
 
         async with world.database.reading() as session:
-            assert (await summaries.newest(session, talk_id, None)).id == late
-            assert (await summaries.newest(session, talk_id, branch.id)).id == early
+            assert await newest_id(session, talk_id, None) == late
+            assert await newest_id(session, talk_id, branch.id) == early
         own = await self._summary(world, talk_id, branch.id, said[1].place + 5, 3)
         async with world.database.reading() as session:
-            assert (await summaries.newest(session, talk_id, branch.id)).id == own
-            assert (await summaries.newest(session, talk_id, None)).id == late
+            assert await newest_id(session, talk_id, branch.id) == own
+            assert await newest_id(session, talk_id, None) == late
 
     async def _summary(self, world: Told, talk_id: str, branch_id: str | None, upto: int, version: int) -> str:
         row = Summary(
