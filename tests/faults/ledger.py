@@ -30,14 +30,17 @@ class Ledger:
         return [{"seq": row["seq"], "event": json.loads(row["body"])} for row in found]
 
     async def is_settled(self) -> bool:
-        """Tell whether Temporal was told everything."""
-        return self.count("outbox") + self.count("decisions WHERE state = 'received'") == 0
+        """Tell whether Temporal was told everything, and nothing is reserved any more."""
+        open_ends = ("outbox", "decisions WHERE state = 'received'", "usage WHERE state = 'reserved'")
+        return sum(map(self.count, open_ends)) == 0
 
     def check(self) -> None:
         """Assert all that holds for any product at rest, whatever was done to it."""
         self._check_turns()
         self._check_streams()
         self._check_consents()
+        self._check_usage()
+        self._check_kept()
         assert self.rows("SELECT * FROM outbox") == []
         assert self.rows("SELECT id FROM conversations WHERE active_turn_id IS NOT NULL") == []
         assert self.rows("SELECT id FROM decisions WHERE state = 'received'") == []
@@ -50,6 +53,32 @@ class Ledger:
             events = [one["event"] for one in self.events(turn["conversation_id"])]
             ends = [one for one in events if one["type"] in TERMINAL and one["turn"]["id"] == turn["id"]]
             assert [f"turn.{turn['state']}"] == [one["type"] for one in ends]
+
+    def _check_usage(self) -> None:
+        """Each round that was answered is paid exactly once, and nothing is held back for calls that are over."""
+        assert self.rows("SELECT * FROM usage WHERE state = 'reserved'") == []
+        paid = "SELECT turn_id, round FROM usage WHERE state = 'settled' AND purpose = 'reply' ORDER BY 1, 2"
+        answered = (
+            "SELECT turn_id, number AS round FROM rounds JOIN turns ON turns.id = turn_id"
+            " JOIN conversations ON conversations.id = conversation_id"
+            " WHERE origin_channel <> 'import' ORDER BY 1, 2"
+        )
+        assert self.rows(paid) == self.rows(answered)
+
+    def _check_kept(self) -> None:
+        """Facts, summaries, pieces of documents and what was recalled are there once, and whole."""
+        facts = "SELECT user_id, text FROM facts GROUP BY 1, 2 HAVING count(*) > 1"
+        assert self.rows(facts) == []
+        sums = "SELECT conversation_id, branch_id, upto_place FROM summaries GROUP BY 1, 2, 3 HAVING count(*) > 1"
+        assert self.rows(sums) == []
+        for one in self.rows("SELECT * FROM documents WHERE state = 'ready' AND deleted_at IS NULL"):
+            pieces = self.rows("SELECT number FROM chunks WHERE document_id = ? ORDER BY number", one["id"])
+            assert [row["number"] for row in pieces] == list(range(one["chunks_total"])), one
+        for turn in self.rows("SELECT * FROM turns"):
+            events = [one["event"] for one in self.events(turn["conversation_id"])]
+            told = [one["type"] for one in events if one["type"].startswith("recall.") and _recalled_by(one, turn)]
+            stored = self.rows("SELECT state FROM recalls WHERE turn_id = ?", turn["id"])
+            assert told == [f"recall.{one['state']}" for one in stored], turn["id"]
 
     def _check_streams(self) -> None:
         for stream in self.rows("SELECT stream_id, count(*) AS n, max(seq) AS last FROM events GROUP BY stream_id"):
@@ -64,6 +93,10 @@ class Ledger:
             if call["verdict"] == "ask":
                 approvals = self.rows("SELECT * FROM approvals WHERE tool_call_id = ?", call["id"])
                 assert [(one["state"], bool(one["consumed_at"])) for one in approvals] == [("approved", True)]
+
+
+def _recalled_by(event: dict[str, Any], turn: dict[str, Any]) -> bool:
+    return bool(event["recall"]["turn_id"] == turn["id"])
 
 
 async def check_doors(person: Person, conversation_id: str, ledger: Ledger) -> None:

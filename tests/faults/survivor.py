@@ -13,12 +13,13 @@ KILLED = -9
 
 
 class Survivor:
-    """Does steps; notes during which of them the server died."""
+    """Does steps; notes during which of them the server died. `settings` are those of each start after a death."""
 
-    def __init__(self, product: Product, person: Person) -> None:
+    def __init__(self, product: Product, person: Person, **settings: str) -> None:
         self.person = person
         self.deaths: list[str] = []
         self._product = product
+        self._settings = settings
 
     async def does(self, step: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do one step, and again after each death of the server."""
@@ -26,7 +27,15 @@ class Survivor:
             try:
                 return await work()
             except httpx.TransportError:
-                assert await self._product.died() == KILLED, self._product.said
-                self.deaths.append(step)
-                await self._product.start()
-                self.person.move(self._product.url)
+                await self._bury(step)
+
+    async def sees_it_die(self, step: str) -> None:
+        """Wait for the server's death, unless it was seen already."""
+        if not self.deaths:
+            await self._bury(step)
+
+    async def _bury(self, step: str) -> None:
+        assert await self._product.died() == KILLED, self._product.said
+        self.deaths.append(step)
+        await self._product.start(**self._settings)
+        self.person.move(self._product.url)
