@@ -1,4 +1,4 @@
-"""`kill -9` around the calls to a model under a budget: each answer is paid once, learnt once, and nothing is held back."""
+"""`kill -9` around calls to a model under a budget: each answer is paid and learnt once, and nothing stays reserved."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Data of the first version's schema: brought up with every row kept, read and searched there, and brought down again."""
+"""Data of the first version: brought up with every row kept, read and searched there, and brought down again."""
 
 import asyncio
 import json
