@@ -88,7 +88,7 @@ class Learner:
             answer = await self._aside.ask(whose, _ASK, await self._told(lesson))
         except ModelError as error:
             if error.temporary:
-                raise as_failure(error, again=True, after_seconds=error.retry_after) from error
+                raise as_failure(error, again=True, after_seconds=error.retry_after) from None
             return Learnt()
         except AssentError as error:
             _log.info("nothing learnt", turn_id=turn.id, code=error.code)

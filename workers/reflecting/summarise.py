@@ -95,7 +95,7 @@ class Summariser:
             answer = await self._aside.ask(whose, _ASK.format(words=self._longest // 8), _told(known, older))
         except ModelError as error:
             if error.temporary:
-                raise as_failure(error, again=True, after_seconds=error.retry_after) from error
+                raise as_failure(error, again=True, after_seconds=error.retry_after) from None
             answer = None
         except AssentError as error:
             _log.info("summed up without a model", turn_id=turn.id, code=error.code)

@@ -71,9 +71,9 @@ class Thinker:
             except LeaseLost:
                 return Thought(ended=True)
             except ModelError as error:
-                raise as_failure(error, again=error.temporary, after_seconds=error.retry_after) from error
+                raise as_failure(error, again=error.temporary, after_seconds=error.retry_after) from None
             except AssentError as error:
-                raise as_failure(error, again=False) from error
+                raise as_failure(error, again=False) from None
 
     async def _think(self, step: ThinkInput) -> Thought:
         async with self._database.reading() as session:
