@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from cli.serve.temporal_server import TemporalServer
+from tests.faults.apart import Apart
 from tests.faults.ledger import Ledger
 from tests.journeys.person import Person
 from tests.journeys.product import Product
@@ -55,3 +57,14 @@ async def product(furnished: Furnished, tmp_path: Path) -> AsyncIterator[Product
 @pytest.fixture
 def ledger(product: Product) -> Ledger:
     return Ledger(product.data)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def apart(product: Product, tmp_path: Path) -> AsyncIterator[Apart]:
+    folder = tmp_path / "temporal-apart"
+    async with TemporalServer(folder, namespace="default", retention_hours=72, ui_port=None) as server:
+        found = Apart(product, server, tmp_path)
+        try:
+            yield found
+        finally:
+            await found.close()

@@ -8,9 +8,9 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from cli.serve.temporal_server import TemporalServer
 from core.clock import now
 from tests.doubles.openai_server import Answer, Double, Script, serving
+from tests.faults.apart import Apart
 from tests.faults.conftest import Furnished
 from tests.faults.ledger import Ledger, check_doors
 from tests.journeys.person import Listener, Person, until
@@ -128,43 +128,6 @@ async def _replaced(product: Product, first: psutil.Process) -> bool:
         return product.temporal().pid != first.pid
     except (StopIteration, psutil.NoSuchProcess):
         return False
-
-
-class Apart:
-    """The api and a worker as processes of their own, beside a Temporal server and on the same data."""
-
-    def __init__(self, product: Product, server: TemporalServer, folder: Path) -> None:
-        self._settings = {"ASSENT_TEMPORAL_ADDRESS": server.address}
-        self.data = product.data
-        self.api = Product(folder, "api")
-        self.workers: list[Product] = []
-        self._folder = folder
-
-    async def open(self, **settings: str) -> None:
-        self._settings |= settings
-        await self.api.start(**self._settings)
-        await self.add_worker()
-
-    async def add_worker(self) -> Product:
-        worker = Product(self._folder, "worker")
-        self.workers.append(worker)
-        await worker.launch(**self._settings)
-        return worker
-
-    async def close(self) -> None:
-        for one in (self.api, *self.workers):
-            await one.close()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def apart(product: Product, tmp_path: Path) -> AsyncIterator[Apart]:
-    folder = tmp_path / "temporal-apart"
-    async with TemporalServer(folder, namespace="default", retention_hours=72, ui_port=None) as server:
-        found = Apart(product, server, tmp_path)
-        try:
-            yield found
-        finally:
-            await found.close()
 
 
 class TestWorker:
