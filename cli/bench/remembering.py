@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 
-from cli.bench.environment import embed_python
+from cli.bench.embedding import embed_python
 from cli.bench.long_talk import MESSAGES, long_talk
 from cli.bench.person import Person, signed_in
 from cli.bench.product import running_product
@@ -25,7 +25,11 @@ _MILLION = 1_000_000
 
 async def measure(stage: Stage) -> Result:
     """Start a second product that remembers, and put the same questions to both."""
-    settings = {"ASSENT_MEMORY": "true", "ASSENT_LEARN_FACTS": "false", "ASSENT_EMBED_PYTHON": str(embed_python())}
+    settings = {
+        "ASSENT_MEMORY": "true",
+        "ASSENT_LEARN_FACTS": "false",
+        "ASSENT_EMBED_PYTHON": str(await embed_python()),
+    }
     async with AsyncExitStack() as stack:
         product = await stack.enter_async_context(running_product(stage.model_url, stage.folder, settings))
         person = await stack.enter_async_context(signed_in(product))
