@@ -34,9 +34,13 @@ async def embed_python() -> Path:
     """Give the Python that the product would take, set up first where it is not there. Raises Unavailable."""
     named = os.environ.get("ASSENT_EMBED_PYTHON")
     try:
-        return await find_python(Path(named) if named else None, sys.stderr.write)
+        return await find_python(Path(named) if named else None, _tell)
     except NoEmbedderError as problem:
         raise Unavailable(str(problem)) from problem
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line)
 
 
 async def _until_ready(embedder: ChildEmbedder) -> None:
