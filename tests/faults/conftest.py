@@ -13,6 +13,7 @@ from tests.faults.apart import Apart
 from tests.faults.ledger import Ledger
 from tests.journeys.person import Person
 from tests.journeys.product import Product
+from tests.journeys.terminal import Terminal
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,8 @@ async def apart(product: Product, tmp_path: Path) -> AsyncIterator[Apart]:
             yield found
         finally:
             await found.close()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path / "terminal")

@@ -141,18 +141,22 @@ class Memory:
         self._changed.set()
 
     async def _keep_telling(self, stop: asyncio.Event) -> None:
-        if not self.keeps:
-            return
         while not stop.is_set():
             self._changed.clear()
-            try:
-                await self._tell()
-            except Exception:  # noqa: BLE001 - told again in a while
-                _log.exception("how memory is could not be told")
+            await self.tell()
             stopping, changing = asyncio.create_task(stop.wait()), asyncio.create_task(self._changed.wait())
             await asyncio.wait({stopping, changing}, timeout=TELL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             changing.cancel()
+
+    async def tell(self) -> None:
+        """Say how memory is, where this process keeps it: what an earlier run said last may hold no more."""
+        if not self.keeps:
+            return
+        try:
+            await self._tell()
+        except Exception:  # noqa: BLE001 - told again in a while
+            _log.exception("how memory is could not be told")
 
     async def _tell(self) -> None:
         values: dict[str, Any] = {"state": self._state, "sentence": self._sentence}

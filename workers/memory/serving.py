@@ -23,6 +23,7 @@ async def run_memory(
     if not memory.keeps:
         await memory.run(begun, stop, None)
         return
+    await memory.tell()
     await _first(begun, stop)
     if stop.is_set():
         return
