@@ -1,6 +1,8 @@
 """No answer can call home: shown by any Markdown reader, it loads nothing and leads nowhere unknown."""
 
 import random
+import re
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
@@ -73,6 +75,42 @@ HOSTILE = (
     "ftp://evil.example/x and wss://evil.example/y",
     "[click](https://assent.example:80@evil.example/)",
     "[click](https://assent.example&#64;evil.example/)",
+    '<p style="background:url(//evil.example/a)">x</p>',
+    '<table background="//evil.example/a"><tr><td>',
+    "<div>\n<a/href=//evil.example>x</a>\n</div>",
+    "<a href='&#104;ttps://evil.example'>x</a>",
+    "<a\nhref=//evil.example>x</a>",
+    "<p onmouseover=\"fetch('//evil.example')\">x</p>",
+    f"<{'x' * 300} style=background:url(//evil.example/a)>",
+    "<x:y/style=background:url(//evil.example/a)>",
+)
+UNMARKED = (
+    "see www.evil.example/?d=SECRET now",
+    "(www.evil.com)",
+    "WWW.EVIL.COM",
+    "www.evil.com/www.evil.net/?d=SECRET",
+    "&#104;ttps://evil.example/x",
+    "https&#58;//evil.example/x",
+    "https&colon;//evil.example/x",
+    r"https\://evil.example/y",
+    r"https:\/\/evil.example/y",
+    r"www\.evil.example/y",
+    "www&period;evil.example/y",
+    "evil.com/?d=SECRET",
+    "evil.ru/SECRET",
+    "evil.sh/SECRET and evil.py?d=SECRET",
+    "SECRET.evil.com",
+    "see evil.net:8080 now",
+    "//evil.com/SECRET",
+    "[a](  \n //evil.example)",
+    "[x]:\n\n//evil.example",
+    "mailto:a@evil.example?body=SECRET",
+)
+"""Addresses that nobody marked as such, of which some readers make links all the same."""
+_AUTOLINKS = re.compile(
+    r"(?:\b(?:https?|ftp)://|(?<![\w.])www\.|(?<![:/\w])//)[\w-]+\.[\w.-]+|\b(?:mailto|xmpp):\S+@"
+    r"|\b[\w-]+\.(?:com|net|[a-z]{2})(?:[/?#][\w?]|:\d)|\b[\w-]+\.[\w-]+\.(?:com|net)\b",
+    re.IGNORECASE,
 )
 
 
@@ -85,7 +123,7 @@ class Fetched(HTMLParser):
         self.links: list[str] = []
 
     def handle_starttag(self, tag, attrs):
-        if tag in LOADING:
+        if tag in LOADING or any(name in {"style", "background"} or name.startswith("on") for name, _ in attrs):
             self.loads.append(tag)
         self.links.extend(value or "" for name, value in attrs if name == "href")
 
@@ -125,7 +163,16 @@ class TestNeutralizer:
             assert hosts <= {"assent.example"}, (in_pieces(text, seed), page.links)
             assert not any(link.lower().startswith(("javascript:", "data:")) for link in page.links)
 
-    @pytest.mark.parametrize("text", HOSTILE)
+    @pytest.mark.parametrize("text", UNMARKED)
+    def test_readers_find_no_address_that_nobody_marked(self, text):
+        for seed in range(12):
+            # Some readers look for addresses after they have read entities and escapes.
+            read = re.sub(r"\\([:/.])", r"\1", unescape(in_pieces(text, seed)))
+
+            assert _AUTOLINKS.search(unescape(text).replace("\\", ""))
+            assert not _AUTOLINKS.search(read), read
+
+    @pytest.mark.parametrize("text", [*HOSTILE, *UNMARKED])
     def test_pieces_make_no_difference(self, text):
         assert {in_pieces(text, seed) for seed in range(20)} == {in_pieces(text, 99)}
 
@@ -137,6 +184,9 @@ class TestNeutralizer:
             "[here](/approvals/1) and [there](#part)",
             "A list:\n\n- [ ] open\n- [x] done\n\n`a[1](2)`",
             "items[0]: the first",
+            "See README.md, main.py:12, docs/a.md#part, `self.user.id`, log.info(x), Node.js and ASP.NET; e.g. this.",
+            "assent.example/x and assent.example:80 are ours; write to bob@example.com",
+            "A generic List<int>, <b>bold</b><br/> and i < n, AT&T, 3/4, // a comment",
         ],
     )
     def test_what_is_harmless_stays_as_it_is(self, text):
@@ -152,3 +202,4 @@ class TestNeutralizer:
             "docs.example",
             "other.example",
         }
+        assert hosts_in(["www.shop.example and wiki.example/x"]) == {"www.shop.example", "wiki.example"}
