@@ -17,11 +17,19 @@ from core.settings import Settings
 from core.store.audit import AuditTrail
 from core.store.database import Database, open_database
 from core.temporal import connect
+from tests.databases import quick_databases
 from tests.embedding import find_embed_python
 from tests.servers import in_thread, make_database, postgresql
 
 TEMPLATE = "template_assent"
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases() -> Iterator[None]:
+    """Databases of this process are quick."""
+    with quick_databases():
+        yield
 
 
 @pytest.fixture(scope="session")
