@@ -24,6 +24,7 @@ from workers.llm.check import Checker
 from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
+from workers.memory.asked import Askable
 from workers.memory.look_up import Answerer
 from workers.memory.memory import Forgetful, Memory
 from workers.memory.place import Place
@@ -211,10 +212,11 @@ async def run_workers(
     registry = Registry.load(native_connectors(database, settings.files_dir))
     wanted = frozenset(queues) if queues else QUEUES
     memory = _memory(settings, database, client, rooms, wanted)
-    router = build_router(settings, memory.embedder if memory is not None else None)
+    askable = Askable.of(memory.embedder, memory.index) if memory is not None else None
+    router = build_router(settings, askable.embedder if askable is not None else None)
     async with database.reading() as session:
         router.health.remember(await model_health.failing(session))
-    parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=memory)
+    parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=askable)
     workers = build_workers(client, parts, wanted)
     try:
         async with asyncio.TaskGroup() as group:

@@ -22,7 +22,7 @@ from core.views import FactView
 
 LONGEST = 1000
 MOST = 1000
-SAID, BY_MODEL, WRITTEN = "said", "model", "written"
+SAID, BY_MODEL, WRITTEN = "said", "model", forgetting.WRITTEN
 
 
 class FactsFull(Conflict):
@@ -136,10 +136,11 @@ async def edit(work: Work, who: Principal, fact_id: str, text: str) -> FactView:
 
 
 async def forget(work: Work, who: Whose, fact_id: str) -> None:
-    """Remove a fact, and never recall again where it was said. Raises NotFound."""
+    """Remove a fact, and never recall again where it was said, or repeated word for word. Raises NotFound."""
     row = await _load(work.session, who, fact_id)
     if row.message_id is not None:
         await forgetting.forget_said(work, row.message_id, who.user_id)
+    await forgetting.forget_repeats(work, who, row.text)
     membership_id = await _lock_person(work, who)
     gone = delete(Fact).where(Fact.id == fact_id).returning(Fact.id)
     if (await work.session.execute(gone)).first() is None:

@@ -1,6 +1,6 @@
 """What memory found, as SQL has it now: the last word on what is there, and on who may be told."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -122,13 +122,29 @@ async def _messages(session: AsyncSession, whose: Whose, ids: Sequence[str]) -> 
     )
     known: dict[str, Sequence[Segment]] = {}
     found: list[Recollection] = []
+    replaced: dict[str, Message] = {}
     for row, turn, active_branch_id in (await session.execute(statement)).all():
         told = whose.branch_id if row.conversation_id == whose.conversation_id else active_branch_id
         if row.conversation_id not in known:
             known[row.conversation_id] = await paths.segments_of(session, row.conversation_id, told)
         if any(_holds(segment, turn) for segment in known[row.conversation_id]):
-            found.append(_message(row))
-    return found
+            found.append(_message(row, turn.id))
+        elif row.role == "user":
+            replaced[row.id] = row
+    return found + await _answered_again(session, replaced, known)
+
+
+async def _answered_again(
+    session: AsyncSession, rows: Mapping[str, Message], paths_of: Mapping[str, Sequence[Segment]]
+) -> list[Recollection]:
+    """Give the messages whose first turn is not on the path, but another that answers the same words is."""
+    if not rows:
+        return []
+    statement = select(Turn).where(Turn.conversation_id.in_({row.conversation_id for row in rows.values()}))
+    turns_of = (await session.execute(statement.where(Turn.message_id.in_(rows)).order_by(Turn.place))).scalars()
+    held = [one for one in turns_of if any(_holds(segment, one) for segment in paths_of[one.conversation_id])]
+    newest = {one.message_id: one.id for one in held}
+    return [_message(rows[message_id], turn_id) for message_id, turn_id in newest.items()]
 
 
 def _holds(segment: Segment, turn: Turn) -> bool:
@@ -173,14 +189,15 @@ def _fact(row: Fact) -> Recollection:
     )  # fmt: skip
 
 
-def _message(row: Message) -> Recollection:
+def _message(row: Message, turn_id: str) -> Recollection:
+    """Show a message under the turn on the path that answers it: it may have been answered again."""
     return Recollection(
         kind="message",
         id=row.id,
         text=row.text,
         at=row.created_at,
         conversation_id=row.conversation_id,
-        turn_id=row.turn_id,
+        turn_id=turn_id,
         author_id=row.author_id,
         role=row.role,
         model=row.model,

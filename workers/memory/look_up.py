@@ -7,6 +7,7 @@ from core.messages import Found, LookupAnswer
 from core.store import lookups
 from core.store.database import Database
 from workers.memory.port import Embedder, Hit, Index, MemoryUnavailable, Scope
+from workers.memory.recall import FAR
 
 LIMIT = 50
 _NONE = "Memory is switched off."
@@ -24,7 +25,10 @@ class Answerer:
 
     @activity.defn(name="look_up")
     async def look_up(self, lookup_id: str) -> LookupAnswer:
-        """Give the ids of messages that mean what is looked for; SQL has the last word on who sees them."""
+        """Give the ids of messages that mean what is looked for; SQL has the last word on who sees them.
+
+        The nearest of all need not be near: what is less alike than FAR is left out, whatever words it shares.
+        """
         async with self._database.reading() as session:
             asked = await lookups.get(session, lookup_id)
         if asked is None:
@@ -47,4 +51,5 @@ class Answerer:
         if not self._embedder.is_ready:
             raise MemoryUnavailable(_WARMING)
         [vector] = await self._embedder.embed([text])
-        return await self._index.search(scope, text, vector, kinds=("message",), limit=LIMIT)
+        hits = await self._index.search(scope, text, vector, kinds=("message",), limit=LIMIT)
+        return [hit for hit in hits if hit.similarity is not None and hit.similarity >= FAR]

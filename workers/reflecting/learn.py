@@ -10,7 +10,7 @@ from connectors.registry import Registry
 from core.errors import AssentError
 from core.faults import crash_point
 from core.rooms import Rooms
-from core.store import facts, forgetting, learning
+from core.store import facts, forgetting, learning, recollections
 from core.store.database import Database
 from core.store.facts import BY_MODEL, SAID, Origin
 from core.store.learning import Lesson
@@ -96,8 +96,10 @@ class Learner:
         return Learnt() if answer is None else read(answer, lesson.message.text)
 
     async def _told(self, lesson: Lesson) -> str:
+        """Give what the model is asked about; a person's facts never where its suggestions are read by others."""
         async with self._database.reading() as session:
-            known = await facts.texts(session, lesson.turn, _KNOWN)
+            alone = await recollections.is_alone(session, lesson.turn.conversation_id)
+            known = await facts.texts(session, lesson.turn, _KNOWN) if alone else ()
         boundary = secrets.token_hex(8)
         parts = (
             mark(boundary, "known-facts", "\n".join(known) or "none"),
