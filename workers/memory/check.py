@@ -38,6 +38,7 @@ class Checker:
         async with beating():
             waiting = await self._until_learned()
             async with self._place.writing():
+                waiting = waiting and await self._any_waiting()  # a step of the writer may have ended just now
                 edition = self._place.edition()
                 if edition is None:
                     return MemoryVerdict(clean=False, differences=("The index is not there: rebuild it.",))
@@ -52,12 +53,15 @@ class Checker:
         """Wait for what waits to be learned; whether something still does."""
         until = asyncio.get_running_loop().time() + PATIENCE
         while True:
-            async with self._database.reading() as session:
-                if not await changes.any_waiting(session):
-                    return False
+            if not await self._any_waiting():
+                return False
             if asyncio.get_running_loop().time() > until:
                 return True
             await asyncio.sleep(_PAUSE)
+
+    async def _any_waiting(self) -> bool:
+        async with self._database.reading() as session:
+            return await changes.any_waiting(session)
 
     async def _compare(self, keeper: Keeper, waiting: bool) -> MemoryVerdict:
         differences = ["There are changes that the index has yet to learn."] if waiting else []
