@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy.engine import Compiled
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import LRUCache
@@ -20,7 +22,7 @@ def quick_databases() -> Iterator[None]:
     """
     make = database._sqlite_engine
     dialects: list[Dialect] = []
-    compiled: LRUCache[object, object] = LRUCache(5000)
+    compiled: LRUCache[Any, Compiled] = LRUCache(5000)
 
     def share(url: str, *, size: int, synchronous: str, begin: str) -> AsyncEngine:
         del synchronous
