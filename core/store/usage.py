@@ -15,6 +15,7 @@ from core.values import TurnState, Value
 
 RESERVED, SETTLED, RELEASED, LAPSED = "reserved", "settled", "released", "lapsed"
 REPLY = "reply"
+UNUSABLE = "unusable answer"
 _LONGEST_CALL = timedelta(minutes=15)
 _GRACE = timedelta(seconds=30)
 
@@ -97,6 +98,11 @@ async def release(work: Work, usage_id: str) -> None:
     row = await work.session.get_one(Usage, usage_id)
     if row.state == RESERVED:
         row.state, row.settled_at = RELEASED, now()
+
+
+def unusable(work: Work, charge: Charge, figures: Figures) -> None:
+    """Write what the provider counted for an answer that was of no use: it counts against budgets, as a call aside."""
+    record(work, charge.model_copy(update={"purpose": UNUSABLE}), figures)
 
 
 def failed(work: Work, charge: Charge) -> None:

@@ -15,9 +15,10 @@ class Usage(SQLModel, table=True):
     """One model call: reserved before it is sent, settled with the provider's own figures, or released.
 
     Money is in millionths of a US dollar (`cost_micros`; None: the price is not known). `purpose` is `reply`, `facts`,
-    `summary`, `intent` or `consensus`; only `settled` and `reserved` rows count against a budget: a `released` one
-    failed, a `lapsed` one was lost with its worker. Figures that the provider did not give are None; `estimated` rows
-    count with what was reserved. One answer is charged once: the unique index allows a round one settled reply.
+    `summary`, `intent`, `consensus` or `unusable answer`; only `settled` and `reserved` rows count against a budget: a
+    `released` one failed, a `lapsed` one was lost with its worker. Figures that the provider did not give are None;
+    `estimated` rows count with what was reserved. One answer is charged once: the unique index allows a round one
+    settled reply.
     """
 
     __tablename__ = "usage"

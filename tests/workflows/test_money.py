@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from core.clock import now
 from core.store import budgets, model_rules
 from core.store.work import change
 from core.tables.cost import Usage
@@ -205,3 +206,21 @@ class TestRules:
             turn = await answered(stage)
 
             assert (turn.state, turn.error_code, script.requests) == (TurnState.FAILED, "no_model_fits", [])
+
+
+class TestAnUnusableAnswer:
+    async def test_counts_against_the_budget_and_not_as_the_answer(self, priced):
+        async with priced(Script([Answer(text="")]), Script([Answer(text="Hello")])) as stage:
+            await bound(stage, tokens=100_000)
+
+            turn = await answered(stage)
+
+            assert turn.state == TurnState.FINISHED
+            assert [row.state for row in await rows(stage, turn.id)] == ["released", "settled"]
+            beside = await stage.all(Usage, Usage.turn_id == turn.id, Usage.purpose == "unusable answer")
+            assert [
+                (row.state, row.model, row.input_tokens, row.output_tokens, row.cost_micros) for row in beside
+            ] == [("settled", "first", 11, 7, CALL)]
+            async with stage.database.reading() as session:
+                used = await budgets.spent(session, stage.ana.workspace_id, None, budgets.begins_at("day", now()))
+            assert budgets.Spent(tokens=2 * (11 + 7), micros=2 * CALL) == used

@@ -49,8 +49,11 @@ class Aside:
         crash_point("aside.reserved")
         try:
             said, reported = await _listen(model, request)
-        except ModelError:
+        except ModelError as error:
             await self._release(usage_id)
+            if error.reported is not None:
+                async with change(self._database, self._rooms) as work:
+                    usage.unusable(work, charge, traits.figures(model.name, error.reported, tokens_in=tokens, said=""))
             raise
         crash_point("aside.answered")
         await self._settle(charge, usage_id, traits.figures(model.name, reported, tokens_in=tokens, said=said))

@@ -14,6 +14,7 @@ ModelError (AssentError)
 """
 
 from core.errors import AssentError
+from workers.llm.port import UsageReported
 
 MAX_RETRY_AFTER_SECONDS = 60.0
 
@@ -24,6 +25,8 @@ class ModelError(AssentError):
     code, status, title = "model_failed", 502, "The model failed"
     temporary: bool = False
     sentence: str = "The model could not answer."
+    reported: UsageReported | None = None
+    """What the provider counted all the same: it is paid, though the answer was of no use."""
 
     def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
         """Keep the sentence and the seconds to wait that the provider asked for, at most MAX_RETRY_AFTER_SECONDS."""

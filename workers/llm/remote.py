@@ -47,6 +47,7 @@ class RemoteModel:
         """Ask once. Text comes as it is said; calls and usage when the answer is whole and valid."""
         patience = Patience(self._timeouts)
         said: list[TextDelta] = []
+        answering: StreamedResponse | None = None
         named = self._connection.declares_used and not request.tools and has_calls(request)
         opening = model_request_stream(
             self._connection.model,
@@ -58,16 +59,17 @@ class RemoteModel:
         try:
             async with aclosing(patience.opened(hanging_up(opening))) as responses:
                 async for response in responses:
+                    answering = response
                     async with aclosing(self._items(response, request, patience)) as items:
                         async for item in items:
                             if isinstance(item, TextDelta):
                                 said.append(item)
                             yield item
-        except ModelError:
-            raise
+        except ModelError as error:
+            raise _paid(error, answering) from error.__cause__
         except Exception as error:  # the libraries' errors have no common base, and a bad stream breaks them anywhere
             if not is_refusal(error):
-                raise our_error(error) from error
+                raise _paid(our_error(error), answering) from error
             yield TextDelta(f"\n\n{REFUSED}" if said else REFUSED)
 
     def _settings(self, most: int | None, *, no_calls: bool = False) -> ModelSettings | None:
@@ -152,6 +154,12 @@ class _Joiner:
     def rest(self) -> str:
         """Give what was held back."""
         return clean_text(self._held)
+
+
+def _paid(error: ModelError, answering: StreamedResponse | None) -> ModelError:
+    """Note what the provider had counted when its answer turned out to be of no use."""
+    error.reported = None if answering is None else usage_of(answering)
+    return error
 
 
 def _text_of(event: ModelResponseStreamEvent) -> str:

@@ -89,7 +89,7 @@ class Fallback:
             request = _with_repair(request, speech.text)
         usage_id, refused = None, None
         async with change(self._database, self._rooms) as work:
-            await self._release(work, attempt)
+            await self._release(work, attempt, error)
             await self._note(work, chosen, error)
             if following is not None and following.reserve:
                 try:
@@ -122,7 +122,10 @@ class Fallback:
             return None
         return self._calls.instead(chosen, others)
 
-    async def _release(self, work: Work, attempt: Attempt) -> None:
+    async def _release(self, work: Work, attempt: Attempt, error: ModelError) -> None:
+        if error.reported is not None:
+            figures = self._calls.figures(attempt.chosen, Gathered(usage=error.reported), "")
+            usage.unusable(work, attempt.chosen.charge, figures)
         if attempt.usage_id is not None:
             await usage.release(work, attempt.usage_id)
         else:

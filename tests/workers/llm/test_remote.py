@@ -236,3 +236,27 @@ class TestPing:
             with pytest.raises(expected):
                 await model.ping()
             await model.aclose()
+
+
+class TestWhatIsPaidAllTheSame:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Answer(text=""),
+            Answer(calls=({"name": "tasks__add", "arguments": "{"},)),
+            Answer(calls=({"name": "tasks__list", "id": "a"}, {"name": "tasks__list", "id": "a"})),
+            Answer(text="Hello there", fault="no finish"),
+        ],
+        ids=["empty", "unreadable call", "two calls with one id", "cut after the count"],
+    )
+    async def test_the_error_has_what_the_provider_counted(self, answer):
+        with pytest.raises(errors.ModelError) as caught:
+            await ask(answer)
+
+        assert UsageReported(11, 7, "small-model") == caught.value.reported
+
+    async def test_it_has_nothing_when_nothing_was_counted(self):
+        with pytest.raises(errors.ModelError) as caught:
+            await ask(Answer(status=500))
+
+        assert caught.value.reported is None
