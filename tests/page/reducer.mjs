@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { conversationList, initial, mayDecide, pendingApprovals, reduce, timeline } from "../../api/page/static/state.js";
+import { conversationList, initial, mayDecide, pendingApprovals, reduce } from "../../api/page/static/state.js";
+import { timeline, versioned } from "../../api/page/static/timeline.js";
+import { counted } from "../../api/page/static/recall.js";
 import { mixedWords, reveal } from "../../api/page/static/dom.js";
 
 const at = (second) => `2026-01-01T00:00:${String(second).padStart(2, "0")}Z`;
@@ -56,6 +58,88 @@ describe("state plus events", () => {
   test("of a stream that is not shown are passed over", () => {
     const state = opened();
     assert.equal(event(state, 1, "turn.started", { turn: turn("running") }, { stream: "cnv_2" }), state);
+  });
+});
+
+describe("what came with later versions of the server", () => {
+  const said = (text, more) => message(8, "assistant", { text, ...more });
+  const recall = (turn_id, state, items = []) => ({ turn_id, state, reason: state === "skipped" ? "Memory is warming up." : null, took_ms: 1, items });
+  const item = (kind, more = {}) => ({ kind, id: "x", name: null, page: null, ...more });
+  test("changes a message that is shown", () => {
+    const state = event(all(opened()), 10, "message.updated", { message: said("x", { suggestions: ["More"], forgotten_at: at(9) }) });
+    assert.deepEqual([state.open.messages.msg_8.suggestions, state.open.messages.msg_8.forgotten_at], [["More"], at(9)]);
+  });
+  test("suggests what to say after the last reply only", () => {
+    const state = event(all(opened()), 10, "message.updated", { message: said("x", { suggestions: ["More"] }) });
+    const kinds = (value) => timeline(value.open).map((row) => row.kind);
+    assert.equal(kinds(state).at(-1), "suggestions");
+    assert.ok(!kinds(event(state, 11, "message.created", { message: message(11) })).includes("suggestions"));
+  });
+  test("tells what memory gave above the answer, the same from events and from a fetch", () => {
+    const given = recall("trn_1", "done", [item("fact")]);
+    const told = event(all(opened()), 10, "recall.done", { recall: given });
+    const fresh = opened({ messages: [message(1), message(8, "assistant")], turns: [turn("finished")], calls: [call("done")], approvals: [approval("approved")], recalls: [given], seq: 10 });
+    assert.deepEqual(told, fresh);
+    assert.deepEqual(timeline(told.open).map((row) => row.id), ["msg_1", "recall-trn_1", "cal_1", "msg_8", "trn_1"]);
+  });
+  test("says once in a row that memory is away", () => {
+    const turns = [1, 2, 3, 4].map((number) => turn("finished", { id: `trn_${number}`, message_id: `msg_${number}` }));
+    const messages = [1, 2, 3, 4].map((number) => message(number, "user", { turn_id: `trn_${number}` }));
+    const recalls = [recall("trn_1", "skipped"), recall("trn_2", "skipped"), recall("trn_3", "done", [item("fact")]), recall("trn_4", "skipped")];
+    const rows = timeline(opened({ turns, messages, recalls }).open).filter((row) => row.kind === "recall");
+    assert.deepEqual(rows.map((row) => row.recall.turn_id), ["trn_1", "trn_3", "trn_4"]);
+  });
+  test("counts what memory gave, and names documents with their pages", () => {
+    const items = [item("message"), item("document", { name: "doc.md", page: 3 }), item("fact"), item("message"), item("document", { name: "doc.md", page: 1 })];
+    assert.deepEqual(counted(items), ["1 fact", "2 messages", "doc.md p. 1, 3"]);
+  });
+  for (const [type, body] of [["member.read", { read: { position: 1 } }], ["document.updated", { document: { id: "doc_1" } }], ["facts.changed", { fact_ids: [] }], ["new.thing", {}]])
+    test(`passes over ${type}`, () => {
+      const state = all(opened());
+      assert.deepEqual(event(state, 10, type, body), { ...state, open: { ...state.open, seq: 10 } });
+    });
+  test("leaves an approval alone until a conversation is opened", () => {
+    const alone = reduce(opened(), { type: "alone", approval: approval() });
+    assert.deepEqual([alone.alone, alone.open, alone.approvals.apr_1.id], ["apr_1", null, "apr_1"]);
+    assert.equal(reduce(alone, { type: "opened", fetched: fetched() }).alone, null);
+    assert.equal(reduce(alone, { type: "closed" }).alone, null);
+  });
+  test("keeps the modes", () => assert.deepEqual(reduce(initial, { type: "modes", modes: [{ name: "full" }] }).modes, [{ name: "full" }]));
+});
+
+describe("versions", () => {
+  const branched = (more = {}) => opened({ conversation: conversation({ active_branch_id: "brn_1" }), ...more });
+  const again = () => branched({
+    messages: [message(1), message(9, "assistant", { turn_id: "trn_2", branch_id: "brn_1" })],
+    turns: [turn("finished"), turn("finished", { id: "trn_2", branch_id: "brn_1", created_at: at(8) })],
+    versions: { msg_1: [{ branch_id: null, active: false, message_id: "msg_1", turn_id: "trn_1" }, { branch_id: "brn_1", active: true, message_id: "msg_1", turn_id: "trn_2" }] },
+  });
+  test("that are switched ask for a fresh fetch", () => {
+    const state = event(opened(), 1, "conversation.updated", { conversation: conversation({ active_branch_id: "brn_1" }) });
+    assert.deepEqual(state.stale, ["cnv_1"]);
+  });
+  test("that stay ask for nothing", () => assert.deepEqual(event(branched(), 1, "conversation.updated", { conversation: conversation({ active_branch_id: "brn_1" }) }).stale, []));
+  test("that are not shown keep what is said in them to themselves", () => {
+    assert.deepEqual(event(branched(), 1, "message.created", { message: message(2, "user", { branch_id: "brn_2" }) }).open.messages, {});
+    assert.deepEqual(event(opened(), 1, "message.created", { message: message(2, "user", { branch_id: "brn_2" }) }).open.messages, {});
+  });
+  test("show the answer of a turn from before the fork", () => {
+    const state = branched({ messages: [message(1), message(3, "user", { turn_id: "trn_3", branch_id: "brn_1" })], turns: [turn("running")] });
+    assert.ok("msg_4" in event(state, 1, "message.created", { message: message(4, "assistant") }).open.messages);
+  });
+  test("do not show the answer of a turn that was replaced", () => {
+    assert.ok(!("msg_4" in event(again(), 1, "message.created", { message: message(4, "assistant") }).open.messages));
+  });
+  test("show only their own turns", () => assert.deepEqual(timeline(again().open).map((row) => row.id), ["msg_1", "msg_9", "trn_2"]));
+  test("of an answer stand at the answer", () => assert.deepEqual(timeline(again().open).map((row) => row.versions?.length), [undefined, 2, undefined]));
+  test("of a question stand at the question", () => {
+    const versions = { msg_5: [{ branch_id: null, active: false, message_id: "msg_1", turn_id: "trn_1" }, { branch_id: "brn_1", active: true, message_id: "msg_5", turn_id: "trn_2" }] };
+    const state = branched({ messages: [message(5, "user", { turn_id: "trn_2", branch_id: "brn_1" })], turns: [turn("running", { id: "trn_2", message_id: "msg_5", branch_id: "brn_1" })], versions });
+    assert.equal(timeline(state.open)[0].versions.length, 2);
+  });
+  test("are looked for where a turn was replaced or a message edited, the newest first", () => {
+    const messages = [message(1), message(2, "user", { turn_id: "trn_2" }), message(3, "user", { edit_of_id: "msg_0", turn_id: "trn_3" })];
+    assert.deepEqual(versioned({ messages, turns: [] }, [{ replaces_turn_id: "trn_1" }]).map((one) => one.id), ["msg_3", "msg_1"]);
   });
 });
 

@@ -82,6 +82,12 @@ class Stage:
         self.turns: list[dict[str, Any]] = []
         self.calls: list[dict[str, Any]] = []
         self.approvals: list[dict[str, Any]] = []
+        self.branches: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []
+        self.recalls: dict[str, dict[str, Any]] = {}
+        self.already_done: list[dict[str, Any]] = []
+        self.active_branch: str | None = None
+        self.strangers = False  # the person takes no part in the conversation
         self.received: list[tuple[str, Any]] = []
         self.drops = 0  # messages that are taken and whose answer is lost
         self.seq = 0
@@ -99,6 +105,8 @@ class Stage:
 
     async def _event(self, name: str, sid: str, data: Any) -> Any:
         self.received.append((name, data))
+        if name == "conversation.join" and self.strangers:
+            return {"ok": False, "error": {"code": "not_found", "detail": "Not there."}}
         if name == "message.send" and self.drops:
             self.drops -= 1
             await self.sio.disconnect(sid)
@@ -142,6 +150,11 @@ class Stage:
             state = {"approve": "approved", "reject": "rejected"}[body["verdict"]]
             decided = approval(state, decided_by="usr_1", decided_by_name="Ana", comment=body["comment"])
             return JSONResponse({"state": "accepted", "approval": decided})
+        if path.endswith("/recall"):
+            return JSONResponse(self.recalls.get(path.split("/")[2]))
+        if path.endswith(("/edit", "/regenerate")):
+            found = {"message_id": "msg_1", "turn_id": "trn_1", "state": "running", "duplicate": False}
+            return JSONResponse(found | {"already_done": self.already_done}, 202)
         known = self._known(path)
         return JSONResponse(known) if known else JSONResponse({"code": "not_found", "detail": "Not there."}, 404)
 
@@ -155,7 +168,12 @@ class Stage:
             "/approvals/apr_1": self.approvals[0] if self.approvals else None,
             "/conversations": page(self.conversations),
             "/approvals": page(self.approvals),
-            "/conversations/cnv_1": CONVERSATION,
+            "/conversations/cnv_1/branches/trunk/activate": CONVERSATION,
+            "/modes": page([{"name": name, "title": name.title()} for name in ("full", "quick")]),
+            "/conversations/cnv_1": CONVERSATION | {"active_branch_id": self.active_branch},
+            "/conversations/cnv_1/branches": page(self.branches),
+            "/messages/msg_1/versions": page(self.versions),
+            "/messages/msg_5/versions": page(self.versions),
             "/conversations/cnv_1/messages": page(self.messages),
             "/conversations/cnv_1/turns": page(self.turns),
             "/conversations/cnv_1/calls": page(self.calls),

@@ -138,6 +138,108 @@ class TestPage:
         assert await talk.locator("main img, main script, main iframe, main svg, main a").count() == 0
         assert [url for url in asked if not url.startswith(stage.url)] == []
 
+    async def test_what_memory_gave_opens_to_its_texts(self, stage, talk):
+        item = {"score": 0.1, "reason": "alike in meaning", "conversation_id": "cnv_1", "page": None, "name": None}
+        fact = item | {"kind": "fact", "id": "fct_1"}
+        document = item | {"kind": "document", "id": "chk_1", "page": 3, "name": "doc.md"}
+        recall = {"turn_id": "trn_1", "state": "done", "reason": None, "took_ms": 9, "items": [fact, document]}
+        texts = [fact | {"text": "Likes <b>oat</b> milk", "text_cut": False}, document | {"text": None}]
+        stage.recalls["trn_1"] = recall | {"items": texts}
+        await stage.happen("message.created", message=message(1, "which milk"))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen("recall.done", recall=recall)
+        await talk.get_by_text("From memory: 1 fact, doc.md p. 3").click()
+
+        await expect(talk.get_by_text("Likes <b>oat</b> milk")).to_be_visible()
+        await expect(talk.get_by_text("Forgotten since, or not yours to see.")).to_be_visible()
+
+    async def test_a_suggestion_is_sent_and_a_draft_is_kept(self, stage, talk):
+        reply = message(2, "Done.", "assistant")
+        await stage.happen("message.created", message=message(1, "add milk"))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen("turn.finished", turn=turn("finished"), message=reply)
+        await stage.happen("message.updated", message=reply | {"suggestions": ["What is on the list?"]})
+        await talk.get_by_label("Message", exact=True).fill("a draft")
+        await talk.get_by_role("button", name="What is on the list?").click()
+        sent = await stage.got("message.send")
+
+        assert sent["text"] == "What is on the list?"
+        await expect(talk.get_by_label("Message", exact=True)).to_have_value("a draft")
+        await expect(talk.get_by_role("button", name="What is on the list?")).to_have_count(0)
+
+    async def test_an_edit_says_what_stays_done_and_shows_the_new_version(self, stage, talk):
+        await stage.happen("message.created", message=message(1, "add milk"))
+        stage.already_done = [{"tool_call_id": "cal_1", "action": "tasks.create", "state": "done"}]
+        await talk.get_by_role("button", name="Edit").click()
+        await talk.get_by_label("Say it otherwise").fill("add bread")
+        await talk.get_by_role("button", name="Send the new version").click()
+        sent = await stage.got("POST /messages/msg_1/edit")
+        await expect(talk.get_by_text("tasks.create (done)")).to_be_visible()
+        self.fork(stage)
+        await stage.happen("conversation.updated", conversation=CONVERSATION | {"active_branch_id": "brn_1"})
+        await expect(talk.get_by_text("add bread")).to_be_visible()
+        await expect(talk.get_by_text("add milk")).to_have_count(0)
+        await expect(talk.get_by_text("2 of 2")).to_be_visible()
+        await expect(talk.get_by_role("button", name="Next version")).to_be_disabled()
+        await talk.get_by_role("button", name="Previous version").click()
+
+        await stage.got("POST /conversations/cnv_1/branches/trunk/activate")
+        assert sent["text"] == "add bread"
+
+    def fork(self, stage):
+        """Show the version in which message 5 stands in place of message 1."""
+        edited = message(5, "add bread", turn="trn_2") | {"branch_id": "brn_1", "edit_of_id": "msg_1"}
+        first, second = turn("finished"), turn("running", 2, message_id="msg_5", branch_id="brn_1")
+        stage.active_branch = "brn_1"
+        stage.messages, stage.turns = [edited], [second, first]
+        stage.branches = [{"id": "brn_1", "parent_id": None, "replaces_turn_id": "trn_1"}]
+        original = {"branch_id": None, "active": False, "message": message(1, "add milk"), "turn": first}
+        stage.versions = [original, {"branch_id": "brn_1", "active": True, "message": edited, "turn": second}]
+
+    async def test_an_answer_is_made_anew(self, stage, talk):
+        await stage.happen("message.created", message=message(1, "hello"))
+        await stage.happen("turn.started", turn=turn("running"))
+        await stage.happen("turn.finished", turn=turn("finished"), message=message(2, "Hi.", "assistant"))
+        await talk.get_by_role("button", name="Regenerate").click()
+
+        assert (await stage.got("POST /turns/trn_1/regenerate"))["client_message_id"].startswith("web-")
+
+    async def test_an_address_opens_an_approval_in_its_conversation(self, stage, talk):
+        stage.messages = [message(number, "line\n" * 20) for number in range(1, 8)]
+        stage.turns = [turn("waiting", message_id="msg_2")]
+        stage.calls, stage.approvals = [call("awaiting approval")], [approval()]
+        await talk.goto(f"{stage.url}/?approval=apr_1")
+
+        await expect(talk.locator(".talk [data-approval=apr_1]")).to_be_focused()
+        await expect(talk.locator(".talk [data-approval=apr_1] .risk")).to_be_in_viewport()
+
+    async def test_who_takes_no_part_sees_the_approval_alone(self, stage, talk):
+        stage.strangers, stage.conversations, stage.approvals = True, [], [approval()]
+        await talk.goto(f"{stage.url}/?approval=apr_1#conversation=cnv_1")
+        await talk.get_by_role("button", name="Delete the task Buy milk").click()
+
+        assert (await stage.got("POST /approvals/apr_1/decision"))["verdict"] == "approve"
+        await expect(talk.locator("main").get_by_text("Approved by Ana")).to_be_visible()
+
+    async def test_the_mode_is_chosen(self, stage, talk):
+        await expect(talk.get_by_label("Mode")).to_have_value("full")
+        await talk.get_by_label("Mode").select_option("Quick")
+
+        assert await stage.got("PATCH /conversations/cnv_1") == {"mode": "quick"}
+
+    async def test_events_that_the_page_does_not_know_are_passed_over(self, stage, talk):
+        faults = []
+        talk.on("pageerror", lambda problem: faults.append(str(problem)))
+        await stage.happen("member.read", read={"conversation_id": "cnv_1", "user_id": "usr_2", "position": 1})
+        await stage.happen("document.updated", document={"id": "doc_1", "conversation_id": "cnv_1"})
+        await stage.happen("facts.changed", stream="mbr_1", fact_ids=["fct_1"])
+        await stage.happen("something.new", thing={"id": "thg_1"})
+        await stage.sio.emit("something.passing")
+        await stage.happen("message.created", message=message(1, "after all that"))
+
+        await expect(talk.get_by_text("after all that")).to_be_visible()
+        assert faults == []
+
     async def test_a_lost_connection_is_told_and_mended(self, stage, talk):
         await stage.drop()
         resumed = await stage.got("conversation.resume")

@@ -1,10 +1,11 @@
 // What the page does: fetches, listens, sends again. Views call these; nothing here draws.
 
 import { Lost, Socket } from "./socket.js";
-import { ENDED, initial, reduce } from "./state.js";
+import { initial, reduce } from "./state.js";
+import { ENDED, versioned } from "./timeline.js";
 
-const newId = () => `web-${crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("")}`;
-const PAGE = 50, OUTBOX = "assent.outbox";
+export const newId = () => `web-${crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("")}`;
+const PAGE = 50, NEWEST = 10, OUTBOX = "assent.outbox";
 
 export class App {
   constructor(doors, changed) {
@@ -41,8 +42,8 @@ export class App {
 
   heard(name, data) {
     if (name === "connected") return this.connected(data);
-    const action = data.seq === undefined ? { type: "volatile", event: { ...data, type: name } } : { type: "event", envelope: data };
-    const stream = data.stream ?? data.conversation_id;
+    const action = data?.seq === undefined ? { type: "volatile", event: { ...data, type: name } } : { type: "event", envelope: data };
+    const stream = data?.stream ?? data?.conversation_id;
     if (this.buffer && this.buffer.stream === stream) return this.buffer.actions.push(action);
     this.dispatch(action);
     this.mend(action);
@@ -56,6 +57,7 @@ export class App {
       const { open } = this.state;
       if (open && !(await this.resumed("conversation.resume", open, open.id))) await this.open(open.id, true);
       else if (open) await this.fetchPartials();
+      this.dispatch({ type: "modes", modes: (await this.doors.get("/modes")).items });
       this.flush();
     });
   }
@@ -85,13 +87,16 @@ export class App {
   replay() {
     const actions = this.buffer?.actions ?? [];
     this.buffer = null;
-    for (const action of actions) this.dispatch(action);
+    for (const action of actions) {
+      this.dispatch(action);
+      this.mend(action);
+    }
   }
 
   // An event may have left something out, or show that something is missing: fetch just that.
   mend({ envelope, event }) {
     const { open, stale } = this.state;
-    if (open && stale.includes(open.id)) this.calmly(() => this.open(open.id, true));
+    if (open && stale.includes(open.id) && this.buffer?.stream !== open.id) this.calmly(() => this.open(open.id, true));
     if (event?.type === "turn.delta" && open?.partials[event.turn_id]?.gap) this.calmly(() => this.fetchPartial(event.turn_id));
     const { message, approval } = envelope?.event ?? {};
     if (message?.text_cut) this.calmly(() => this.fetchMessage(message.id));
@@ -141,16 +146,32 @@ export class App {
   }
 
   async fetchConversation(id) {
-    const [conversation, messages, turns, calls, approvals] = await Promise.all([
+    const [conversation, messages, turns, calls, approvals, branches] = await Promise.all([
       this.doors.get(`/conversations/${id}`),
       this.doors.get(`/conversations/${id}/messages?limit=${PAGE}`),
       this.doors.get(`/conversations/${id}/turns?limit=100`),
       this.doors.get(`/conversations/${id}/calls?limit=100`),
       this.doors.get(`/approvals?conversation_id=${id}&limit=100`),
+      this.doors.get(`/conversations/${id}/branches?limit=100`),
     ]);
     const own = approvals.items.filter((one) => one.conversation_id === id);
-    return { conversation, messages: messages.items, earlier: messages.next, turns: turns.items, calls: calls.items, approvals: own };
+    const fetched = { conversation, messages: messages.items, earlier: messages.next, turns: turns.items, calls: calls.items, approvals: own };
+    const [recalls, versions] = await Promise.all([this.fetchRecalls(fetched), this.fetchVersions(fetched, branches.items)]);
+    return { ...fetched, recalls, versions };
   }
+
+  async fetchRecalls({ turns }) {
+    return (await Promise.all(turns.slice(0, NEWEST).map((turn) => this.recall(turn.id)))).filter(Boolean);
+  }
+
+  async fetchVersions(fetched, branches) {
+    const some = versioned(fetched, branches).slice(0, NEWEST);
+    const found = await Promise.all(some.map((message) => this.doors.get(`/messages/${message.id}/versions`)));
+    const brief = ({ branch_id, active, message, turn }) => ({ branch_id, active, message_id: message.id, turn_id: turn.id });
+    return Object.fromEntries(some.map((message, place) => [message.id, found[place].items.map(brief)]));
+  }
+
+  recall = (turnId) => this.doors.get(`/turns/${turnId}/recall`);
 
   async earlier() {
     const { id, earlier } = this.state.open;
@@ -161,6 +182,19 @@ export class App {
   async begin() {
     const conversation = await this.doors.post("/conversations", {});
     await this.open(conversation.id);
+  }
+
+  // The approval in its conversation; alone, when one may decide it but takes no part in the talk.
+  async openApproval(id) {
+    const approval = await this.doors.get(`/approvals/${id}`);
+    try {
+      await this.open(approval.conversation_id);
+    } catch (error) {
+      if (error.code !== "not_found") throw error;
+    }
+    const { open } = this.state;
+    const isShown = open?.id === approval.conversation_id && approval.tool_call_id in open.calls;
+    this.dispatch({ type: isShown ? "approval.fetched" : "alone", approval });
   }
 
   rename = (id, title) => this.doors.patch(`/conversations/${id}`, { title });
@@ -205,6 +239,10 @@ export class App {
   }
 
   stop = (turnId) => this.socket.call("turn.stop", { turn_id: turnId });
+  setMode = (id, mode) => this.doors.patch(`/conversations/${id}`, { mode });
+  edit = (messageId, text, clientId) => this.doors.post(`/messages/${messageId}/edit`, { text, client_message_id: clientId });
+  regenerate = (turnId) => this.doors.post(`/turns/${turnId}/regenerate`, { client_message_id: newId() });
+  show = (branchId) => this.doors.post(`/conversations/${this.state.open.id}/branches/${branchId ?? "trunk"}/activate`);
   retry = (turnId) => this.socket.call("turn.retry", { turn_id: turnId, client_message_id: `retry-${turnId}` });
 
   async decide(approval, verdict, comment) {

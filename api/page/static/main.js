@@ -5,6 +5,7 @@ import { approvalCard, headline } from "./approval.js";
 import { Doors } from "./doors.js";
 import { h, keyed, left, reveal } from "./dom.js";
 import { signView } from "./sign.js";
+import { ENDED } from "./timeline.js";
 import { conversationList, pendingApprovals } from "./state.js";
 import { talkView } from "./talk.js";
 import { words } from "./words.js";
@@ -16,6 +17,7 @@ let home = null;
 let drawing = false;
 
 const invitation = () => new URLSearchParams(location.hash.slice(1)).get("invitation");
+const asked = () => new URLSearchParams(location.search).get("approval");
 const wanted = () => new URLSearchParams(location.hash.slice(1)).get("conversation");
 
 async function begin() {
@@ -50,8 +52,8 @@ function enter() {
 }
 
 function changed(state, action) {
-  if (action.type === "inbox" && !state.open && wanted()) guarded(() => app.open(wanted()));
-  if (action.type === "opened" && !action.again) history.replaceState(null, "", `#conversation=${state.open.id}`);
+  if (action.type === "inbox" && !state.open && !state.alone) guarded(arrive);
+  if (action.type === "opened" && !action.again) history.replaceState(null, "", `${location.pathname}#conversation=${state.open.id}`);
   if (action.type === "closed") history.replaceState(null, "", location.pathname);
   if (drawing || !home) return;
   drawing = true;
@@ -60,6 +62,14 @@ function changed(state, action) {
     draw();
     if (action.type === "opened" && !action.again) home?.focus();
   });
+}
+
+// What the address names: an approval, or a conversation.
+async function arrive() {
+  const approval = asked();
+  if (!approval) return wanted() && app.open(wanted());
+  await app.openApproval(approval);
+  requestAnimationFrame(() => requestAnimationFrame(() => home?.reveal(approval)));
 }
 
 const draw = () => home?.update(app.state);
@@ -82,12 +92,23 @@ const actions = {
   sendAgain: (id) => app.sendAgain(id),
   rename: (title) => guarded(() => app.rename(app.state.open.id, title)),
   remove: () => guarded(remove),
+  setMode: (mode) => guarded(() => app.setMode(app.state.open.id, mode)).then(draw),
+  edit: async (id, text, clientId) => tellDone(await app.edit(id, text, clientId)),
+  regenerate: (turnId) => guarded(async () => tellDone(await app.regenerate(turnId))),
+  show: (branchId) => guarded(() => app.show(branchId)),
+  recall: (turnId) => app.recall(turnId),
   retry: (id) => guarded(() => app.retry(id)),
   decide: (approval, verdict, comment) => app.decide(approval, verdict, comment),
   stop: () => guarded(() => Promise.all(running().map((turn) => app.stop(turn.id)))),
 };
 
-const running = () => Object.values(app.state.open?.turns ?? {}).filter((turn) => !["finished", "failed", "stopped"].includes(turn.state));
+const running = () => Object.values(app.state.open?.turns ?? {}).filter((turn) => !ENDED.has(turn.state));
+
+// What the replaced version did stays done: that is said, and stays until it is closed.
+function tellDone({ already_done }) {
+  if (!already_done.length) return;
+  home.offer(words.alreadyDone(already_done.map((one) => `${reveal(one.action)} (${words.doneState[one.state] ?? reveal(one.state)})`)), words.close, () => undefined);
+}
 
 async function remove() {
   const { id } = app.state.open;
@@ -108,6 +129,8 @@ function homeView() {
   const inboxEmpty = h("p", { class: "quiet" }, words.inboxEmpty);
   const nothing = h("p", { class: "quiet center" }, words.nothingOpen);
   const main = h("main", {}, nothing);
+  const card = h("div", { class: "rows" });
+  const alone = h("section", { class: "log alone", "aria-label": words.approval }, h("button", { type: "button", class: "link", onclick: actions.close }, `‹ ${words.back}`), card);
   const talk = talkView(actions);
   const element = h("div", { class: "home" },
     h("header", {}, h("h1", { class: "brand" }, words.product), status, who, h("button", { type: "button", onclick: () => doors.signOut() }, words.signOut)),
@@ -119,7 +142,7 @@ function homeView() {
 
   function update(state) {
     const waiting = pendingApprovals(state);
-    element.dataset.view = state.open ? "talk" : "list";
+    element.dataset.view = state.open || state.alone ? "talk" : "list";
     status.textContent = words.connection[state.connection];
     status.dataset.connection = state.connection;
     who.textContent = state.me ? `${reveal(state.me.name)} (${state.me.role})` : "";
@@ -127,10 +150,12 @@ function homeView() {
     inboxTitle.textContent = `${words.inbox} (${waiting.length})`;
     inboxEmpty.hidden = waiting.length > 0;
     document.title = waiting.length ? `(${waiting.length}) ${words.product}` : words.product;
-    keyed(inbox, waiting.map((one) => ({ key: one.id, parts: [one, state.me, state.open?.id === one.conversation_id], build: () => inboxCard(one, state) })));
+    keyed(inbox, waiting.filter((one) => one.id !== state.alone).map((one) => ({ key: one.id, parts: [one, state.me, state.open?.id === one.conversation_id], build: () => inboxCard(one, state) })));
     keyed(list, conversationList(state).map((one) => ({ key: one.id, parts: [one, state.open?.id === one.id], build: () => listRow(one, state.open?.id === one.id) })));
     if (state.open && talk.element.parentNode !== main) main.replaceChildren(talk.element);
-    if (!state.open && nothing.parentNode !== main) main.replaceChildren(nothing);
+    const instead = state.alone ? alone : nothing;
+    if (!state.open && instead.parentNode !== main) main.replaceChildren(instead);
+    if (state.alone) keyed(card, [{ key: state.alone, parts: [state.approvals[state.alone], state.me], build: () => approvalCard(state.approvals[state.alone], state.me, actions) }]);
     if (state.open) talk.update(state);
   }
 
@@ -138,6 +163,7 @@ function homeView() {
     element,
     update,
     focus: talk.focus,
+    reveal: talk.reveal,
     complain: (text) => (problem.textContent = text),
     offer: (text, button, work) => {
       offer.hidden = false;

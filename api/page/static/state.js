@@ -1,7 +1,7 @@
 // All that the page knows, as one value, and the one pure function that changes it. State plus events is a fresh fetch.
 // Events are numbered within their stream, rising; a number may be left out, so a higher one is simply the next.
 
-export const ENDED = new Set(["finished", "failed", "stopped"]);
+import { ENDED, turnsOf } from "./timeline.js";
 
 export const initial = Object.freeze({
   me: null, // {id, name, role}
@@ -11,6 +11,8 @@ export const initial = Object.freeze({
   conversations: {},
   approvals: {}, // those in the inbox and in the open conversation
   open: null, // the open conversation, see `opened`
+  alone: null, // the id of an approval that is shown without its conversation
+  modes: [],
   outbox: [], // {clientId, conversationId, text, state: "sending" | "failed", error}
   stale: [], // streams whose state has to be fetched again
 });
@@ -18,13 +20,17 @@ export const initial = Object.freeze({
 const byId = (items) => Object.fromEntries(items.map((item) => [item.id, item]));
 const put = (items, item) => ({ ...items, [item.id]: item });
 
-// What the server gave for a conversation: {conversation, messages, turns, calls, approvals, partial, epoch, seq, earlier}
+// What the server gave for a conversation: {conversation, messages, turns, calls, approvals, partial, epoch, seq, earlier,
+// recalls (by turn), versions (by message: all that was said and answered in its place)}
 export function opened(fetched) {
   return {
     id: fetched.conversation.id,
     epoch: fetched.epoch,
     seq: fetched.seq,
+    branch: fetched.conversation.active_branch_id ?? null,
     earlier: fetched.earlier ?? null,
+    recalls: Object.fromEntries((fetched.recalls ?? []).map((recall) => [recall.turn_id, recall])),
+    versions: fetched.versions ?? {},
     messages: byId(fetched.messages),
     turns: byId(fetched.turns),
     calls: byId(fetched.calls),
@@ -52,7 +58,11 @@ export function reduce(state, action) {
     case "opened":
       return openedState(state, action.fetched);
     case "closed":
-      return { ...state, open: null };
+      return { ...state, open: null, alone: null };
+    case "alone":
+      return { ...state, open: null, alone: action.approval.id, approvals: put(state.approvals, action.approval) };
+    case "modes":
+      return { ...state, modes: action.modes };
     case "earlier":
       return inOpen(state, action.conversationId, (open) => ({
         ...open,
@@ -62,7 +72,7 @@ export function reduce(state, action) {
         calls: { ...byId(action.calls ?? []), ...open.calls },
       }));
     case "message.fetched":
-      return inOpen(state, action.message.conversation_id, (open) => ({ ...open, messages: put(open.messages, action.message) }));
+      return inOpen(state, action.message.conversation_id, (open) => (action.message.id in open.messages ? { ...open, messages: put(open.messages, action.message) } : open));
     case "approval.fetched":
       return { ...state, approvals: put(state.approvals, action.approval) };
     case "partial":
@@ -90,6 +100,7 @@ function openedState(state, fetched) {
   return {
     ...state,
     open: opened(fetched),
+    alone: null,
     conversations: fetched.conversation.deleted_at ? state.conversations : put(state.conversations, fetched.conversation),
     approvals: { ...state.approvals, ...byId(fetched.approvals) },
     stale: state.stale.filter((stream) => stream !== fetched.conversation.id),
@@ -122,6 +133,7 @@ function apply(state, event) {
   if (event.message) next = withMessage(next, event.message);
   if (event.turn) next = withTurn(next, event);
   if (event.call) next = inOpenTurn(next, event.call.turn_id, (open) => ({ ...open, calls: put(open.calls, event.call) }));
+  if (event.recall) next = inOpenTurn(next, event.recall.turn_id, (open) => ({ ...open, recalls: { ...open.recalls, [event.recall.turn_id]: event.recall } }));
   if (event.approval) next = { ...next, approvals: put(next.approvals, newer(next.approvals[event.approval.id], event.approval)) };
   return next;
 }
@@ -130,14 +142,27 @@ function apply(state, event) {
 const newer = (known, told) => (known && known.state !== "pending" && told.state === "pending" ? known : told);
 
 function withConversation(state, conversation) {
-  if (!conversation.deleted_at) return { ...state, conversations: put(state.conversations, conversation) };
+  if (!conversation.deleted_at) return switched({ ...state, conversations: put(state.conversations, conversation) }, conversation);
   const { [conversation.id]: gone, ...conversations } = state.conversations;
   return { ...state, conversations, open: state.open?.id === conversation.id ? null : state.open };
 }
 
+// Another version of the open conversation is shown now: what was fetched belongs to the one before.
+function switched(state, { id, active_branch_id }) {
+  if (state.open?.id !== id || state.open.branch === (active_branch_id ?? null)) return state;
+  return reduce(state, { type: "stale", stream: id });
+}
+
 function withMessage(state, message) {
-  const next = inOpen(state, message.conversation_id, (open) => ({ ...open, messages: put(open.messages, message) }));
+  const next = inOpen(state, message.conversation_id, (open) => (belongs(open, message) ? { ...open, messages: put(open.messages, message) } : open));
   return { ...next, outbox: unsent(next.outbox, [message]) };
+}
+
+// What is said in other versions comes with the next switch.
+function belongs(open, message) {
+  if (message.id in open.messages || (message.branch_id ?? null) === open.branch) return true;
+  const turn = open.turns[message.turn_id], asked = turn && open.messages[turn.message_id];
+  return !!asked && message.role !== "user" && turnsOf(open, asked).includes(turn);
 }
 
 function inOpenTurn(state, turnId, change) {
@@ -197,33 +222,3 @@ export const pendingApprovals = (state) =>
 
 export const mayDecide = (approval, me) =>
   !!me && (approval.approvers.roles.includes(me.role) || (approval.approvers.requester && approval.requester_id === me.id));
-
-// The open conversation as one list, in order: each message, and what its turns did. A turn's calls stand above its
-// answer, or below its question as long as there is none.
-export function timeline(open) {
-  const messages = Object.values(open.messages).sort((a, b) => a.position - b.position || order(a, b));
-  const answered = new Set(messages.filter((one) => one.role === "assistant").map((one) => one.turn_id));
-  return messages.flatMap((message) => {
-    const row = { kind: "message", id: message.id, message };
-    const turns = turnsOf(open, message);
-    if (message.role === "assistant") return turns.flatMap((turn) => [...callsOf(open, turn), row, turnRow(open, turn)]).concat(turns.length ? [] : [row]);
-    return [row, ...turns.filter((turn) => !answered.has(turn.id)).flatMap((turn) => [...callsOf(open, turn), turnRow(open, turn)])];
-  });
-}
-
-const order = (a, b) => (a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : a.id < b.id ? -1 : 1);
-const turnsOf = (open, message) =>
-  Object.values(open.turns)
-    .filter((turn) => (message.role === "assistant" ? turn.id === message.turn_id : turn.message_id === message.id))
-    .sort(order);
-const callsOf = (open, turn) =>
-  Object.values(open.calls)
-    .filter((call) => call.turn_id === turn.id)
-    .sort((a, b) => a.round - b.round || a.place - b.place)
-    .map((call) => ({ kind: "call", id: call.id, call }));
-
-// A message may have several turns: only the last of them can be retried.
-function turnRow(open, turn) {
-  const later = Object.values(open.turns).some((one) => one.message_id === turn.message_id && order(turn, one) < 0 && one.id !== turn.id);
-  return { kind: "turn", id: turn.id, turn, partial: open.partials[turn.id], isLast: !later };
-}

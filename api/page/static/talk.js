@@ -1,8 +1,10 @@
 // The open conversation: what was said, what was done, what waits, and the field to go on.
 
 import { approvalCard, argumentsList } from "./approval.js";
-import { clock, h, keyed, reveal } from "./dom.js";
-import { ENDED, timeline } from "./state.js";
+import { h, keyed, reveal } from "./dom.js";
+import { messageRow, suggestionsRow } from "./message.js";
+import { recallRow } from "./recall.js";
+import { ENDED, timeline } from "./timeline.js";
 import { words } from "./words.js";
 
 export function talkView(actions) {
@@ -12,16 +14,38 @@ export function talkView(actions) {
   const empty = h("p", { class: "quiet center" }, words.empty);
   const typing = h("p", { class: "quiet typing", role: "status" });
   const stop = h("button", { type: "button", class: "danger", onclick: () => actions.stop() }, words.stop);
-  const { form, text } = composer(actions, stop);
+  const { form, text, say } = composer(actions, stop);
+  const all = { ...actions, suggest: say };
+  const mode = h("select", { id: "mode", onchange: () => actions.setMode(mode.value) });
   const heading = h("div", { class: "heading" },
     h("button", { type: "button", class: "link back", onclick: actions.close }, `‹ ${words.back}`), title,
+    h("label", { for: "mode", class: "quiet" }, words.mode), mode,
     h("button", { type: "button", onclick: () => renaming(heading, title, actions) }, words.rename),
     h("button", { type: "button", onclick: actions.remove }, words.remove));
   const rows = h("div", { class: "rows" });
   log.append(more, empty, rows);
   const element = h("section", { class: "talk", "aria-label": words.conversation }, heading, log, typing, form);
   let asked;
-  return { element, focus: () => text.focus(), update: (state) => update(state) };
+  return { element, focus: () => text.focus(), reveal: reach, update: (state) => update(state) };
+
+  // Shows a request for consent that somebody came for.
+  function reach(approvalId) {
+    const card = rows.querySelector(`[data-approval="${CSS.escape(approvalId)}"]`);
+    if (!card) return;
+    asked = approvalId;
+    card.tabIndex = -1;
+    card.scrollIntoView({ block: "start" });
+    card.focus({ preventScroll: true });
+  }
+
+  function drawMode({ modes, conversations, open }) {
+    const { mode: chosen = "" } = conversations[open.id] ?? {};
+    const known = modes.some((one) => one.name === chosen) ? modes : [...modes, { name: chosen, title: chosen }];
+    if (mode.drawn !== modes || !mode.querySelector(`[value="${CSS.escape(chosen)}"]`))
+      mode.replaceChildren(...known.map((one) => h("option", { value: one.name }, reveal(one.title))));
+    mode.drawn = modes;
+    mode.value = chosen;
+  }
 
   // Follows what is said; a new request for consent is shown from its top, and stays until something is said after it.
   function follow() {
@@ -38,14 +62,25 @@ export function talkView(actions) {
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     title.textContent = reveal(state.conversations[open.id]?.title || words.untitled);
     more.hidden = !open.earlier;
-    const shown = [...timeline(open).flatMap((row) => rowsOf(row, state, actions)), ...unsent(state, actions)];
+    const sending = unsent(state, actions);
+    const told = timeline(open).filter((row) => row.kind !== "suggestions" || !sending.length);
+    const shown = [...told.flatMap((row) => rowsOf(row, state, all)), ...sending];
+    const { point, step } = document.activeElement?.dataset ?? {};
     empty.hidden = shown.length > 0;
     keyed(rows, shown);
+    if (point && !document.activeElement?.dataset.point) refocus(rows, point, step);
+    drawMode(state);
     const names = Object.values(open.typing);
     typing.textContent = names.length ? words.typing(names.map(reveal)) : "";
     stop.hidden = !Object.values(open.turns).some((turn) => !ENDED.has(turn.state));
     if (atEnd) follow();
   }
+}
+
+// Who steps through versions stays at the buttons, though the message is another one now.
+function refocus(rows, point, step) {
+  const steps = [...rows.querySelectorAll(`[data-point="${CSS.escape(point)}"]:enabled`)];
+  (steps.find((one) => one.dataset.step === step) ?? steps[0])?.focus();
 }
 
 function askedLast(rows) {
@@ -67,7 +102,14 @@ function composer(actions, stop) {
     text.value = "";
   } }, h("label", { for: "message", class: "hidden" }, words.message), text,
   h("div", { class: "buttons" }, h("button", { type: "submit", class: "primary" }, words.send), stop));
-  return { form, text };
+  const say = (words) => { // what was being written is kept
+    const draft = text.value;
+    text.value = words;
+    form.requestSubmit();
+    text.value = draft;
+    text.focus();
+  };
+  return { form, text, say };
 }
 
 function renaming(heading, title, actions) {
@@ -82,20 +124,14 @@ function renaming(heading, title, actions) {
 }
 
 function rowsOf(row, state, actions) {
-  if (row.kind === "message") return [{ key: row.id, parts: [row.message, state.me], build: () => messageRow(row.message, state.me) }];
+  if (row.kind === "message") return [{ key: row.id, parts: [row.message, row.versions, state.me], build: () => messageRow(row.message, row.versions, state.me, actions) }];
+  if (row.kind === "recall") return [{ key: row.id, parts: [row.recall], build: () => recallRow(row.recall, actions) }];
+  if (row.kind === "suggestions") return [{ key: row.id, parts: [row.suggestions], build: () => suggestionsRow(row.suggestions, actions) }];
   if (row.kind === "turn") return [{ key: row.id, parts: [row.turn, row.partial, row.isLast], build: () => turnRow(row, actions) }];
   const approval = state.approvals[row.call.approval_id];
   const call = { key: row.id, parts: [row.call], build: () => callRow(row.call) };
   if (!approval) return [call];
   return [call, { key: approval.id, parts: [approval, state.me], build: () => approvalCard(approval, state.me, actions) }];
-}
-
-function messageRow(message, me) {
-  const isMine = message.author_id !== null && message.author_id === me?.id;
-  const who = message.role === "assistant" ? words.assistant : isMine ? words.you : reveal(message.role);
-  return h("article", { class: `message ${message.role === "assistant" ? "assistant" : "person"}`, "aria-label": who },
-    h("p", { class: "who" }, who, h("time", { datetime: message.created_at }, clock(message.created_at))),
-    h("p", { class: "text", dir: "auto" }, message.text));
 }
 
 function turnRow({ turn, partial, isLast }, actions) {
