@@ -37,7 +37,7 @@ def bench(
     *,
     quick: Quick = False,
 ) -> None:
-    """Measure a product of its own, with an instant model, beside the floors of the same run (about three minutes)."""
+    """Measure a product of its own, with an instant model, beside the floors of the same run (ten minutes or so)."""
     from cli.bench.run import bench as run
 
     run(only, json_file, data, memories, quick=quick)
