@@ -121,7 +121,15 @@ class Desk:
 async def _known(session: AsyncSession, who: Principal, call: Call) -> Prompt | None:
     if call.client_message_id is not None:
         return await prompts.named(session, who, call.client_message_id)
-    return await prompts.repeated(session, who, call.talk, call.conversation_id, call.tries)
+    return await prompts.repeated(
+        session,
+        who,
+        call.talk,
+        call.conversation_id,
+        call.tries,
+        asked=call.model,
+        instructions=call.asked.instructions,
+    )
 
 
 async def _place(session: AsyncSession, who: Principal, call: Call) -> str | None:
@@ -143,13 +151,13 @@ async def _begin(work: Work, who: Principal, call: Call, wishes: Wishes) -> str:
 
 def named_conversation(*names: Any) -> str | None:
     """Give the one conversation that a request names, in whichever places. Raises Refused when they differ."""
-    given = {name for name in names if name is not None}
+    given = [name for name in names if name is not None]
     if not given:
         return None
-    if len(given) > 1:
+    if any(name != given[0] for name in given):
         message = "The header, the metadata and the body name different conversations."
         raise Refused(message, "conversation")
-    name = given.pop()
+    name = given[0]
     if not isinstance(name, str) or not re.fullmatch(r"cnv_[0-9a-z]{26}", name):
         message = "There is no such conversation."
         raise NotFound(message, param="conversation")

@@ -63,11 +63,19 @@ async def named(session: AsyncSession, who: Principal, client_message_id: str) -
 
 
 async def repeated(
-    session: AsyncSession, who: Principal, talk: str, conversation_id: str | None, tries: int | None
+    session: AsyncSession,
+    who: Principal,
+    talk: str,
+    conversation_id: str | None,
+    tries: int | None,
+    *,
+    asked: str,
+    instructions: str | None,
 ) -> Prompt | None:
-    """Give the earlier request that this one repeats, by the talk's fingerprint.
+    """Give the earlier request that this one repeats, by the talk's fingerprint, the model and the instructions.
 
-    `tries`: how often the client says that it has tried before; None when it says nothing.
+    Whoever asks two models the same thing, or asks it for another purpose, asks twice. `tries`: how often the client
+    says that it has tried before; None when it says nothing.
     """
     if tries == 0:
         return None
@@ -76,6 +84,7 @@ async def repeated(
         .outerjoin(Message, _said_by_it())
         .outerjoin(Turn, Turn.id == Message.turn_id)
         .where(Prompt.workspace_id == who.workspace_id, Prompt.user_id == who.user_id, Prompt.fingerprint == talk)
+        .where(Prompt.asked == asked, Prompt.instructions.is_not_distinct_from(instructions))
         .where(Prompt.created_at > now() - AGAIN_WITHIN)
         .order_by(Prompt.created_at.desc(), Prompt.id.desc())
         .limit(1)

@@ -37,6 +37,7 @@ CHAT: dict[str, tuple[dict[str, Any], str]] = {
     "too many instructions": ({"messages": [{"role": "system", "content": "x" * 20_000}, *HI]}, "instructions"),
     "metadata of a wrong type": ({"metadata": "x"}, "metadata"),
 }
+NOT_THERE: list[Any] = [{"a": 1}, [], 7, "cnv_x"]
 RESPONSES: dict[str, tuple[dict[str, Any], str]] = {
     "no input": ({"input": None}, "input"),
     "a stored prompt": ({"prompt": {"id": "p"}}, "prompt"),
@@ -82,6 +83,13 @@ class TestForm:
         answer = await http.post("/v1/responses", json={"model": "assent", "input": "Hi"} | body)
 
         assert (answer.status_code, error_of(answer)["param"]) == (400, param)
+
+    @pytest.mark.parametrize("name", NOT_THERE)
+    async def test_a_conversation_of_any_type_is_not_there(self, http, name):
+        body = {"model": "assent", "messages": HI, "metadata": {"conversation_id": name}}
+        answer = await http.post("/v1/chat/completions", json=body)
+
+        assert (answer.status_code, error_of(answer)["param"]) == (404, "conversation")
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),

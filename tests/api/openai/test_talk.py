@@ -146,3 +146,16 @@ class TestAgain:
 
         assert len(await hand.turns()) == 1
         assert len({one.id for one in done}) == 1
+
+    async def test_another_model_or_another_order_is_another_question(self, house, hand, ana):
+        http = await house.http(await secret_of(house, ana))  # a client that does not say how often it tried
+        asked = {"model": "assent", "messages": HI}
+        others = ({"model": "assent:quick"}, {"messages": [{"role": "system", "content": "Title it."}, *HI]})
+        for more in ({}, *others):
+            done = await hand.answering(http.post("/v1/chat/completions", json=asked | more), "Hello!")
+            assert done.status_code == 200
+        again = await http.post("/v1/chat/completions", json=asked)
+
+        turns = [turn.id for turn in await hand.turns()]
+        assert len(turns) == 3
+        assert again.headers["x-assent-turn"] == turns[0]

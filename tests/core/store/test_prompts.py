@@ -1,5 +1,7 @@
 """Requests of the OpenAI-compatible door on both databases: known again, placed, with what the client brought."""
 
+from typing import Any
+
 import pytest
 
 from core.clock import now
@@ -53,9 +55,12 @@ class TestPrompts:
         kept = await desk.keep(ana, lines("Name?", "Ana", "And?"))
         talk = prompts.fingerprint(lines("Name? ", "Ana", "And?"))
 
+        same: dict[str, Any] = {"asked": "assent", "instructions": "Be short."}
         async with desk.database.reading() as session:
-            found = [await prompts.repeated(session, ana, talk, None, tries) for tries in (None, 0, 1)]
-            of_bo = await prompts.repeated(session, bo, talk, None, 1)
+            for other in ({"asked": "assent:quick"}, {"instructions": None}, {"instructions": "Be long."}):
+                assert await prompts.repeated(session, ana, talk, None, 1, **(same | other)) is None
+            found = [await prompts.repeated(session, ana, talk, None, tries, **same) for tries in (None, 0, 1)]
+            of_bo = await prompts.repeated(session, bo, talk, None, 1, **same)
             place = await prompts.before(session, ana, lines("Name?", "Ana", "And?"))
             unheard = await prompts.before(session, ana, lines("Name?", "Ana", "And?", "Something", "More")[:4])
             theirs = await prompts.before(session, bo, lines("Name?", "Ana", "And?"))
