@@ -11,6 +11,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.types import MethodAsyncSingleParam, ParamType, ReturnType, SelfType
 
 from core.errors import Unavailable
 from core.ids import new_id
@@ -72,51 +73,34 @@ class Workflows:
             max_rounds=min(max_rounds or self._max_rounds, self._max_rounds),
             limit_seconds=self._limit_seconds,
         )
-        try:
-            await self.client.start_workflow(
-                ChatTurn.run,
-                turn,
-                id=turn_workflow_id(turn.turn_id),
-                task_queue=self.prefix + policies.TURNS_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                request_eager_start=True,
-                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
-                rpc_timeout=policies.START_TIMEOUT,
-            )
-        except WorkflowAlreadyStartedError:
-            return
-        except RPCError as error:
-            raise _unavailable() from error
+        await self._start_once(ChatTurn.run, turn, turn_workflow_id(turn.turn_id), at_once=True)
 
     async def reflect(self, ref: str, turn_id: str, *, learn: bool, sum_up: bool) -> None:
         """Begin what is done after a reply, once for each `ref`. Raises Unavailable."""
-        try:
-            await self.client.start_workflow(
-                Reflect.run,
-                ReflectInput(turn_id=turn_id, learn=learn, sum_up=sum_up),
-                id=f"reflect-{ref}",
-                task_queue=self.prefix + policies.TURNS_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
-                rpc_timeout=policies.START_TIMEOUT,
-            )
-        except WorkflowAlreadyStartedError:
-            return
-        except RPCError as error:
-            raise _unavailable() from error
+        await self._start_once(Reflect.run, ReflectInput(turn_id=turn_id, learn=learn, sum_up=sum_up), f"reflect-{ref}")
 
     async def read_document(self, document_id: str) -> None:
         """Begin to read a document; that it is or was read already is fine. Raises Unavailable."""
+        await self._start_once(ReadDocument.run, DocumentInput(document_id=document_id), f"document-{document_id}")
+
+    async def _start_once(
+        self,
+        run: MethodAsyncSingleParam[SelfType, ParamType, ReturnType],
+        value: ParamType,
+        workflow_id: str,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Start a workflow unless it runs or ran already; `at_once`: by a worker of this process, if it can."""
         try:
             await self.client.start_workflow(
-                ReadDocument.run,
-                DocumentInput(document_id=document_id),
-                id=f"document-{document_id}",
+                run,
+                value,
+                id=workflow_id,
                 task_queue=self.prefix + policies.TURNS_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                request_eager_start=at_once,
                 task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
                 rpc_timeout=policies.START_TIMEOUT,
             )

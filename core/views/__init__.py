@@ -1,0 +1,76 @@
+"""What the doors show of each noun: the same values in REST answers and in events."""
+
+from core.views.consent import ApprovalView, AuditView, ChangeView, PreviewView
+from core.views.cost import (
+    BudgetView,
+    ModelHealthView,
+    ModelRuleView,
+    ModelView,
+    SuggestionView,
+    UsageGroupView,
+    UsageTotals,
+)
+from core.views.memory import (
+    CitationView,
+    DocumentView,
+    FactView,
+    MemoryView,
+    RecalledView,
+    RecallTextsView,
+    RecallView,
+)
+from core.views.people import ApiTokenView, InvitationView, PersonView, ProfileView
+from core.views.talk import (
+    BranchView,
+    ConversationView,
+    DoneView,
+    MessageView,
+    ModeView,
+    ReadView,
+    SummaryView,
+    ThreadView,
+    UnreadView,
+    VersionView,
+)
+from core.views.turns import ConsensusAnswer, ConsensusView, PartialView, ProblemView, ToolCallView, TurnView
+
+__all__ = [
+    "ApiTokenView",
+    "ApprovalView",
+    "AuditView",
+    "BranchView",
+    "BudgetView",
+    "ChangeView",
+    "CitationView",
+    "ConsensusAnswer",
+    "ConsensusView",
+    "ConversationView",
+    "DocumentView",
+    "DoneView",
+    "FactView",
+    "InvitationView",
+    "MemoryView",
+    "MessageView",
+    "ModeView",
+    "ModelHealthView",
+    "ModelRuleView",
+    "ModelView",
+    "PartialView",
+    "PersonView",
+    "PreviewView",
+    "ProblemView",
+    "ProfileView",
+    "ReadView",
+    "RecallTextsView",
+    "RecallView",
+    "RecalledView",
+    "SuggestionView",
+    "SummaryView",
+    "ThreadView",
+    "ToolCallView",
+    "TurnView",
+    "UnreadView",
+    "UsageGroupView",
+    "UsageTotals",
+    "VersionView",
+]
