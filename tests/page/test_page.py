@@ -180,6 +180,7 @@ class TestPage:
         await expect(talk.get_by_text("add bread")).to_be_visible()
         await expect(talk.get_by_text("add milk")).to_have_count(0)
         await expect(talk.get_by_text("2 of 2")).to_be_visible()
+        await expect(talk.get_by_role("log")).to_be_focused()
         await expect(talk.get_by_role("button", name="Next version")).to_be_disabled()
         await talk.get_by_role("button", name="Previous version").click()
 

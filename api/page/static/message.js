@@ -17,11 +17,12 @@ export function messageRow(message, versions, me, actions) {
   return row;
 }
 
-// A second press before the answer would be a second version.
+// A second press before the answer would be a second version. A disabled button would lose the focus.
 async function once(button, work) {
-  button.disabled = true;
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
   await work();
-  button.disabled = false;
+  button.ariaDisabled = "false";
 }
 
 function switcher(versions, actions) {

@@ -19,7 +19,7 @@ export function talkView(actions) {
   const mode = h("select", { id: "mode", onchange: () => actions.setMode(mode.value) });
   const heading = h("div", { class: "heading" },
     h("button", { type: "button", class: "link back", onclick: actions.close }, `‹ ${words.back}`), title,
-    h("label", { for: "mode", class: "quiet" }, words.mode), mode,
+    h("span", { class: "mode" }, h("label", { for: "mode", class: "quiet" }, words.mode), mode),
     h("button", { type: "button", onclick: () => renaming(heading, title, actions) }, words.rename),
     h("button", { type: "button", onclick: actions.remove }, words.remove));
   const rows = h("div", { class: "rows" });
@@ -36,6 +36,12 @@ export function talkView(actions) {
     card.tabIndex = -1;
     card.scrollIntoView({ block: "start" });
     card.focus({ preventScroll: true });
+  }
+
+  // Who steps through versions stays at the buttons, though the message is another one now; others stay in the log.
+  function refocus({ dataset: { point, step } }) {
+    const steps = point ? [...rows.querySelectorAll(`[data-point="${CSS.escape(point)}"]:enabled`)] : [];
+    (steps.find((one) => one.dataset.step === step) ?? steps[0] ?? log).focus({ preventScroll: true });
   }
 
   function drawMode({ modes, conversations, open }) {
@@ -65,22 +71,16 @@ export function talkView(actions) {
     const sending = unsent(state, actions);
     const told = timeline(open).filter((row) => row.kind !== "suggestions" || !sending.length);
     const shown = [...told.flatMap((row) => rowsOf(row, state, all)), ...sending];
-    const { point, step } = document.activeElement?.dataset ?? {};
+    const held = rows.contains(document.activeElement) ? document.activeElement : null;
     empty.hidden = shown.length > 0;
     keyed(rows, shown);
-    if (point && !document.activeElement?.dataset.point) refocus(rows, point, step);
+    if (held && !held.isConnected) refocus(held);
     drawMode(state);
     const names = Object.values(open.typing);
     typing.textContent = names.length ? words.typing(names.map(reveal)) : "";
     stop.hidden = !Object.values(open.turns).some((turn) => !ENDED.has(turn.state));
     if (atEnd) follow();
   }
-}
-
-// Who steps through versions stays at the buttons, though the message is another one now.
-function refocus(rows, point, step) {
-  const steps = [...rows.querySelectorAll(`[data-point="${CSS.escape(point)}"]:enabled`)];
-  (steps.find((one) => one.dataset.step === step) ?? steps[0])?.focus();
 }
 
 function askedLast(rows) {
