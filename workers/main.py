@@ -113,34 +113,43 @@ def build_parts(
     """Wire the activities and the upkeep. Without `memory`, nothing is recalled, and nobody says so."""
     audit = AuditTrail(ring)
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
-    calls = ModelCalls(router, OfflineAssistant())
-    consensus = Consensus(database, rooms, router, calls, registry, settings.consensus)
-    aside, learns = Aside(database, rooms, router), settings.memory and settings.learn_facts
-    planner = Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds))
+    aside = Aside(database, rooms, router)
     return Parts(
-        thinker=Thinker(
-            database,
-            rooms,
-            registry,
-            _briefer(settings, database, registry, memory),
-            calls,
-            Fallback(database, rooms, router, calls, consensus),
-            planner,
-            Afterwards(database, registry, learns=learns, context_tokens=settings.context_tokens),
-            _known_hosts(settings),
-        ),
+        thinker=_thinker(settings, database, rooms, registry, router, _briefer(settings, database, registry, memory)),
         actor=Actor(database, rooms, Gate(registry, audit)),
         asker=Asker(database, rooms, audit),
         steps=Steps(database, rooms),
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
         archive=Archive(database, client),
-        learner=Learner(database, rooms, registry, aside, asks=learns),
+        learner=Learner(database, rooms, registry, aside, asks=_learns(settings)),
         summariser=Summariser(database, rooms, aside, settings.context_tokens),
         reader=Reader(database, rooms, settings.uploads_dir),
         answerer=Answerer(database, memory.embedder if memory else None, memory.index if memory else None),
         checker=Checker(database, rooms, router),
     )
+
+
+def _thinker(
+    settings: Settings, database: Database, rooms: Rooms, registry: Registry, router: Router, briefer: Briefer
+) -> Thinker:
+    calls = ModelCalls(router, OfflineAssistant())
+    consensus = Consensus(database, rooms, router, calls, registry, settings.consensus)
+    return Thinker(
+        database,
+        rooms,
+        registry,
+        briefer,
+        calls,
+        Fallback(database, rooms, router, calls, consensus),
+        Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds)),
+        Afterwards(database, registry, learns=_learns(settings), context_tokens=settings.context_tokens),
+        _known_hosts(settings),
+    )
+
+
+def _learns(settings: Settings) -> bool:
+    return settings.memory and settings.learn_facts
 
 
 def _briefer(settings: Settings, database: Database, registry: Registry, memory: Remembers | None) -> Briefer:
@@ -218,18 +227,17 @@ async def run_workers(
         router.health.remember(await model_health.failing(session))
     parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=askable)
     workers = build_workers(client, parts, wanted)
+    runs = [_run_until(worker, stop) for worker in workers]
+    if policies.TURNS_QUEUE in wanted:
+        runs += [upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.reader)]
+    if memory is not None:
+        runs.append(run_memory(client, memory, begun or _set(), stop))
+    elif policies.INDEX_QUEUE in wanted:
+        runs.append(Forgetful(database, Place(settings.memory_dir)).run(begun or _set(), stop))
     try:
         async with asyncio.TaskGroup() as group:
-            for worker in workers:
-                group.create_task(_run_until(worker, stop))
-            if policies.TURNS_QUEUE in wanted:
-                for upkeep in (parts.relay, parts.reaper, parts.archive, parts.reader):
-                    group.create_task(upkeep.run(stop))
-            if memory is not None:
-                group.create_task(run_memory(client, memory, begun or _set(), stop))
-            elif policies.INDEX_QUEUE in wanted:
-                forgetful = Forgetful(database, Place(settings.memory_dir))
-                group.create_task(forgetful.run(begun or _set(), stop))
+            for run in runs:
+                group.create_task(run)
     finally:
         await router.aclose()
 

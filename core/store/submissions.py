@@ -58,8 +58,20 @@ async def add_message(
     if earlier is not None:
         check_same(earlier, text)
         return await work.session.get_one(Turn, earlier.turn_id), True
-    thread_id = await threads.root_of(work.session, conversation, wishes.reply_to_id)
-    message = Message(
+    message = _new_message(conversation, who, door, text, client_message_id, wishes)
+    message.thread_id = await threads.root_of(work.session, conversation, wishes.reply_to_id)
+    turn = await new_turn(work, conversation, who, door, message.id, wishes, turn_id=message.turn_id)
+    turn.thread_id = message.thread_id
+    await make_room(work, who, conversation)
+    titled = _give_title(conversation, text)
+    await enter(work, conversation, turn, message, updated=titled)
+    return turn, False
+
+
+def _new_message(
+    conversation: Conversation, who: Principal, door: Door, text: str, client_message_id: str, wishes: Wishes
+) -> Message:
+    return Message(
         id=new_id("msg"),
         conversation_id=conversation.id,
         workspace_id=conversation.workspace_id,
@@ -73,15 +85,8 @@ async def add_message(
         channel=door,
         client_message_id=client_message_id,
         reply_to_id=wishes.reply_to_id,
-        thread_id=thread_id,
         created_at=now(),
     )
-    turn = await new_turn(work, conversation, who, door, message.id, wishes, turn_id=message.turn_id)
-    turn.thread_id = thread_id
-    await make_room(work, who, conversation)
-    titled = _give_title(conversation, text)
-    await enter(work, conversation, turn, message, updated=titled)
-    return turn, False
 
 
 async def add_retry(work: Work, who: Principal, door: Door, turn_id: str, client_message_id: str) -> tuple[Turn, bool]:
