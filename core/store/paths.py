@@ -32,7 +32,7 @@ async def segments_of(session: AsyncSession, conversation_id: str, branch_id: st
     here = Segment(branch_id, None)
     while here.branch_id is not None:
         found.append(here)
-        here = _parent(known[here.branch_id], here)
+        here = _parent(known.pop(here.branch_id), here)  # each once: a circle is an error, not for ever
     return [*found, here]
 
 

@@ -64,6 +64,7 @@ class Ids:
 
 
 def _check_order(file: ConversationFile) -> None:
+    """Raise Invalid where no conversation can be so: versions in a circle would be followed for ever."""
     positions = [one.position for one in file.messages]
     places = [one.place for one in file.turns]
     rounds = [(one.turn_id, one.round, one.place) for one in file.calls]
@@ -72,6 +73,10 @@ def _check_order(file: ConversationFile) -> None:
         if len(set(numbers)) != len(numbers):
             message = "The file puts two things into one place."
             raise Invalid(message)
+    begun = {one.id: one.begun_at for one in file.branches}
+    if any(begun.get(one.parent_id or "", 0) >= one.begun_at for one in file.branches):
+        message = "The file has a version that began before the one that it was made of."
+        raise Invalid(message)
 
 
 @dataclass

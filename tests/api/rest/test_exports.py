@@ -66,6 +66,23 @@ async def brought(who: Person, content: bytes, **query: str):
     return await who.ask("POST", "/conversations/import", content=content, params=query)
 
 
+def in_a_circle(file: dict[str, Any]) -> None:
+    """Make the file's newest version its own parent."""
+    name = "brn_" + "0" * 26
+    file["branches"].append({
+        "id": name,
+        "parent_id": name,
+        "forked_at": 5000,
+        "begun_at": 5000,
+        "thread_id": None,
+        "replaces_turn_id": file["turns"][0]["id"],
+        "reason": "edit",
+        "by": file["people"][0]["key"],
+        "created_at": file["conversation"]["created_at"],
+    })  # fmt: skip
+    file["conversation"]["active_branch_id"] = name
+
+
 def alike(content: bytes) -> object:
     """A file without what differs on purpose: ids by their order, no times, and what only a running turn has."""
     file = json.loads(content)
@@ -224,6 +241,7 @@ class TestImport:
             lambda file: file["turns"][0].update(id="../../x"),
             lambda file: file["conversation"].pop("title"),
             lambda file: file["documents"][0].update(file="../../etc/passwd"),
+            in_a_circle,
         ],
     )
     async def test_what_is_not_right_is_refused_whole(self, ana, talk, world, change):
