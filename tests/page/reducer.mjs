@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { conversationList, initial, mayDecide, pendingApprovals, reduce } from "../../api/page/static/state.js";
-import { timeline, versioned } from "../../api/page/static/timeline.js";
+import { isAsked, timeline, versioned } from "../../api/page/static/timeline.js";
 import { counted } from "../../api/page/static/recall.js";
 import { mixedWords, reveal } from "../../api/page/static/dom.js";
 
@@ -131,6 +131,12 @@ describe("versions", () => {
     assert.ok(!("msg_4" in event(again(), 1, "message.created", { message: message(4, "assistant") }).open.messages));
   });
   test("show only their own turns", () => assert.deepEqual(timeline(again().open).map((row) => row.id), ["msg_1", "msg_9", "trn_2"]));
+  test("that are not shown leave a request for consent to the inbox", () => {
+    const asked = { calls: [{ ...call("awaiting approval"), approval_id: "apr_1" }], approvals: [approval()] };
+    const parts = { ...asked, messages: [message(1)], turns: [turn("waiting")] };
+    assert.ok(isAsked(opened(parts).open, approval()));
+    assert.ok(!isAsked(branched({ ...asked, messages: [message(5, "user", { branch_id: "brn_1", turn_id: "trn_2" })], turns: [turn("waiting")] }).open, approval()));
+  });
   test("of an answer stand at the answer", () => assert.deepEqual(timeline(again().open).map((row) => row.versions?.length), [undefined, 2, undefined]));
   test("of a question stand at the question", () => {
     const versions = { msg_5: [{ branch_id: null, active: false, message_id: "msg_1", turn_id: "trn_1" }, { branch_id: "brn_1", active: true, message_id: "msg_5", turn_id: "trn_2" }] };

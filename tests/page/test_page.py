@@ -197,6 +197,14 @@ class TestPage:
         original = {"branch_id": None, "active": False, "message": message(1, "add milk"), "turn": first}
         stage.versions = [original, {"branch_id": "brn_1", "active": True, "message": edited, "turn": second}]
 
+    async def test_consent_that_another_version_asks_for_can_be_given_in_the_inbox(self, stage, talk):
+        self.fork(stage)
+        stage.calls, stage.approvals = [call("awaiting approval")], [approval()]
+        await talk.reload()
+        await expect(talk.get_by_text("2 of 2")).to_be_visible()
+
+        await expect(talk.locator("aside").get_by_role("button", name="Delete the task Buy milk")).to_be_enabled()
+
     async def test_an_answer_is_made_anew(self, stage, talk):
         await stage.happen("message.created", message=message(1, "hello"))
         await stage.happen("turn.started", turn=turn("running"))

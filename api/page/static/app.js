@@ -2,7 +2,7 @@
 
 import { Lost, Socket } from "./socket.js";
 import { initial, reduce } from "./state.js";
-import { ENDED, versioned } from "./timeline.js";
+import { ENDED, isAsked, versioned } from "./timeline.js";
 
 export const newId = () => `web-${crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("")}`;
 const PAGE = 50, NEWEST = 10, OUTBOX = "assent.outbox";
@@ -193,7 +193,7 @@ export class App {
       if (error.code !== "not_found") throw error;
     }
     const { open } = this.state;
-    const isShown = open?.id === approval.conversation_id && approval.tool_call_id in open.calls;
+    const isShown = open?.id === approval.conversation_id && isAsked(open, approval);
     this.dispatch({ type: isShown ? "approval.fetched" : "alone", approval });
   }
 

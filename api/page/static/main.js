@@ -5,7 +5,7 @@ import { approvalCard, headline } from "./approval.js";
 import { Doors } from "./doors.js";
 import { h, keyed, left, reveal } from "./dom.js";
 import { signView } from "./sign.js";
-import { ENDED } from "./timeline.js";
+import { ENDED, isAsked } from "./timeline.js";
 import { conversationList, pendingApprovals } from "./state.js";
 import { talkView } from "./talk.js";
 import { words } from "./words.js";
@@ -92,7 +92,7 @@ const actions = {
   sendAgain: (id) => app.sendAgain(id),
   rename: (title) => guarded(() => app.rename(app.state.open.id, title)),
   remove: () => guarded(remove),
-  setMode: (mode) => guarded(() => app.setMode(app.state.open.id, mode)).then(draw),
+  setMode: (mode) => guarded(() => app.setMode(app.state.open.id, mode).catch((problem) => (draw(), Promise.reject(problem)))),
   edit: async (id, text, clientId) => tellDone(await app.edit(id, text, clientId)),
   regenerate: (turnId) => guarded(async () => tellDone(await app.regenerate(turnId))),
   show: (branchId) => guarded(() => app.show(branchId)),
@@ -150,7 +150,7 @@ function homeView() {
     inboxTitle.textContent = `${words.inbox} (${waiting.length})`;
     inboxEmpty.hidden = waiting.length > 0;
     document.title = waiting.length ? `(${waiting.length}) ${words.product}` : words.product;
-    keyed(inbox, waiting.filter((one) => one.id !== state.alone).map((one) => ({ key: one.id, parts: [one, state.me, state.open?.id === one.conversation_id], build: () => inboxCard(one, state) })));
+    keyed(inbox, waiting.filter((one) => one.id !== state.alone).map((one) => ({ key: one.id, parts: [one, state.me, placeOf(one, state)], build: () => inboxCard(one, state) })));
     keyed(list, conversationList(state).map((one) => ({ key: one.id, parts: [one, state.open?.id === one.id], build: () => listRow(one, state.open?.id === one.id) })));
     if (state.open && talk.element.parentNode !== main) main.replaceChildren(talk.element);
     const instead = state.alone ? alone : nothing;
@@ -172,9 +172,12 @@ function homeView() {
   };
 }
 
-// In the open conversation the card stands in the talk itself: here a line is enough, so that no button is there twice.
+const placeOf = (approval, { open }) => (open?.id !== approval.conversation_id ? "elsewhere" : isAsked(open, approval) ? "shown" : "hidden");
+
+// Where the card stands in the talk itself a line is enough, so that no button is there twice.
 function inboxCard(approval, state) {
-  if (state.open?.id !== approval.conversation_id) return approvalCard(approval, state.me, actions, { withLink: true });
+  const place = placeOf(approval, state);
+  if (place !== "shown") return approvalCard(approval, state.me, actions, { withLink: place === "elsewhere" });
   return h("p", { class: "card quiet" }, headline(approval));
 }
 

@@ -16,6 +16,9 @@ export function timeline(open) {
   return [...onceInARow(rows), ...suggested(rows)];
 }
 
+// Whether the card of an approval stands in the talk; it may belong to another version, or to what was said long before.
+export const isAsked = (open, approval) => timeline(open).some((row) => row.kind === "call" && row.call.approval_id === approval.id);
+
 const doneBy = (open, turn) => [...recallOf(open, turn), ...callsOf(open, turn)];
 const recallOf = (open, { id }) => (open.recalls[id] ? [{ kind: "recall", id: `recall-${id}`, recall: open.recalls[id] }] : []);
 

@@ -59,7 +59,7 @@ export const words = {
   mode: "Mode",
   close: "Close",
   approval: "Approval",
-  alreadyDone: (list) => `What the earlier version did stays done, and is not repeated: ${list.join(", ")}.`,
+  alreadyDone: (list) => `Done in the earlier version, and it stays done: ${list.join(", ")}. Nothing of it is undone, or repeated unasked.`,
   doneState: { done: "done", running: "still running", unknown: "nobody knows whether it took effect: please look" },
   fromMemory: (list) => `From memory: ${list.join(", ")}`,
   count: { fact: ["fact", "facts"], message: ["message", "messages"], document: ["document", "documents"], summary: ["summary", "summaries"] },
