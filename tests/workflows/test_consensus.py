@@ -10,6 +10,7 @@ from core.values import CallState, TurnState
 from core.views import ConsensusView
 from tests.doubles.openai_server import Answer, Script, serving
 from tests.workflows.stage import Stage, open_stage
+from tests.world import eventually
 
 pytestmark = pytest.mark.server
 
@@ -106,3 +107,19 @@ class TestConsensus:
 
             assert [one.fault for one in (await spread(stage, turn.id)).answers] == [None, "is not there"]
             assert await stage.calls(turn.id) == []
+
+    async def test_who_answered_is_paid_though_the_others_were_stopped(self, voting):
+        async with voting(drop("a"), Answer(fault="silent"), drop("a")) as (stage, scripts):
+            sent = await stage.send("tidy up")
+
+            async def asked() -> bool:
+                return bool(scripts[1].requests)
+
+            await eventually(asked)
+            await stage.intake.stop_turn(stage.ana, sent.turn_id)
+            await stage.ended(sent.turn_id)
+
+            async def paid() -> bool:
+                return ("reply", "first", "settled") in await charged(stage, sent.turn_id)
+
+            await eventually(paid)

@@ -52,7 +52,7 @@ class Fallback:
                 failures.append(error)
                 attempt = await self._go_on(attempt, failures, speech)
             else:
-                return attempt, await self._consensus.weigh(attempt, gathered, speech)
+                return attempt, await self._weigh(attempt, gathered, speech)
 
     async def _ask(self, attempt: Attempt, speech: Speech) -> Gathered:
         model, wellness = attempt.chosen.model, self._router.health
@@ -70,6 +70,14 @@ class Fallback:
             async with change(self._database, self._rooms) as work:
                 await model_health.note(work, model.name, ok=True)
         return gathered
+
+    async def _weigh(self, attempt: Attempt, gathered: Gathered, speech: Speech) -> Gathered:
+        """Let the others have their say; the answer that was given until a stop is paid all the same."""
+        try:
+            return await self._consensus.weigh(attempt, gathered, speech)
+        except asyncio.CancelledError:
+            await self.abandon(attempt, gathered, speech)
+            raise
 
     async def abandon(self, attempt: Attempt, gathered: Gathered, speech: Speech) -> None:
         """Account for a call whose answer is not wanted any more: a stopped one is paid by what it said until then."""
