@@ -1,10 +1,12 @@
 """Vectors of what was just asked, kept: a message is embedded once, whichever parts of a turn ask for it."""
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from workers.memory.embedder import URGENT_TEXTS
 from workers.memory.port import Embedder, Index, Vector
 
 KEPT = 256
@@ -37,12 +39,18 @@ class AskedBefore:
         missing = [text for text in dict.fromkeys(texts) if text not in given]
         if missing:
             before = self.model
-            vectors = await self._embedder.embed(missing)
+            vectors = await self._urgently(missing)
             if self.model != before:  # another was loaded meanwhile: vectors of two models never meet
-                return await self._embedder.embed(texts)
+                return await self._urgently(texts)
             given |= zip(missing, vectors, strict=True)
         self._keep(given)
         return [given[text] for text in texts]
+
+    async def _urgently(self, texts: Sequence[str]) -> list[Vector]:
+        """Ask in pieces that go before what is only to be learned: somebody waits."""
+        pieces = [texts[at : at + URGENT_TEXTS] for at in range(0, len(texts), URGENT_TEXTS)]
+        found = await asyncio.gather(*(self._embedder.embed(piece) for piece in pieces))
+        return [vector for vectors in found for vector in vectors]
 
     def _key(self, text: str) -> tuple[str, bytes]:
         return self.model, hashlib.sha256(text.encode("utf-8", "replace")).digest()

@@ -1,5 +1,7 @@
 """What is asked of memory beside recall: vectors asked for before, and looking things up by meaning."""
 
+from collections.abc import Sequence
+
 from core.clock import now
 from core.ids import new_id
 from core.store import lookups
@@ -7,8 +9,9 @@ from core.store.database import Database
 from tests.doubles.embedder import WordEmbedder
 from tests.world import World
 from workers.memory.asked import KEPT, AskedBefore
+from workers.memory.embedder import URGENT_TEXTS
 from workers.memory.look_up import Answerer
-from workers.memory.port import Hit
+from workers.memory.port import Hit, Vector
 
 
 class TestVectorsOfWhatWasAsked:
@@ -22,6 +25,18 @@ class TestVectorsOfWhatWasAsked:
         assert [again[0], again[2]] == [first[1], first[0]]
         assert again[1] == again[3] == (await WordEmbedder().embed(["milk"]))[0]
         assert embedder.asked == ["where is my bike", "tea", "milk"]
+
+    async def test_many_go_in_pieces_before_what_is_only_to_be_learned(self):
+        sizes: list[int] = []
+
+        class Counting(WordEmbedder):
+            async def embed(self, texts: Sequence[str]) -> list[Vector]:
+                sizes.append(len(texts))
+                return await super().embed(texts)
+
+        texts = [f"example {number}" for number in range(10)]
+        assert await AskedBefore(Counting()).embed(texts) == await WordEmbedder().embed(texts)
+        assert max(sizes) <= URGENT_TEXTS
 
     async def test_another_model_is_asked_anew(self):
         embedder = WordEmbedder()
