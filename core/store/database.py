@@ -128,7 +128,7 @@ def _truncate_log(path: str) -> bool:
 
 
 def _postgresql(url: str) -> Database:
-    engine = create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    engine = create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
     return Database(engine, engine, engine)
 
 
@@ -143,7 +143,12 @@ def _sqlite(url: str) -> Database:
 def _sqlite_engine(url: str, *, size: int, synchronous: str, begin: str) -> AsyncEngine:
     path, inline = make_url(url).database or "", begin != "BEGIN"
     engine = create_async_engine(
-        url, pool_size=size, max_overflow=0, pool_timeout=30, async_creator=lambda: connect(path, inline=inline)
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=30,
+        async_creator=lambda: connect(path, inline=inline),
+        hide_parameters=True,  # an error goes to the log: not with what people wrote
     )
     pragmas = (
         "journal_mode=WAL",

@@ -103,7 +103,7 @@ class Actor:
 
     def _try_again(self, call: ToolCall, error: AssentError, after_seconds: float | None) -> None:
         if call.effect != "at_most_once" and activity.info().attempt < MAX_ATTEMPTS:
-            raise as_failure(error, again=True, after_seconds=after_seconds)
+            raise as_failure(error, again=True, after_seconds=after_seconds) from None
 
     def _unexpected(self, call: ToolCall, error: Exception) -> Settled:
         slow = isinstance(error, TimeoutError)

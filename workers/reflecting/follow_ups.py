@@ -63,5 +63,5 @@ def _is_plain(value: object) -> bool:
 
 def is_presentable(text: str) -> bool:
     """Whether a text can be offered as something to say: one line, nothing hidden in it, no address."""
-    odd = any(map(is_hidden, text)) or any(one in text for one in ("\n", "\t", "://", "](", "<"))
+    odd = any(map(is_hidden, text)) or any(one in text.lower() for one in ("\n", "\t", "://", "](", "<", "www."))
     return bool(text.strip()) and not odd

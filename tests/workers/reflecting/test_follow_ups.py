@@ -44,6 +44,6 @@ class TestFollowUps:
     def test_what_was_just_said_is_not_offered(self, registry):
         assert "list my tasks" not in follow_ups(registry, "List my tasks", "None.", [])
 
-    @pytest.mark.parametrize("title", ["a\nb", "hid\u202eden", "https://x.test", "x" * 61, 5])
+    @pytest.mark.parametrize("title", ["a\nb", "hid\u202eden", "https://x.test", "WWW.x.test", "x" * 61, 5])
     def test_odd_values_fill_nothing(self, registry, title):
         assert follow_ups(registry, "x", "Done.", [call("tasks.add", title=title)]) == ("list my tasks",)
