@@ -94,7 +94,7 @@ class Ledger:
             assert row["last_seq"] == last[0]["last"], row
 
     def _check_consents(self) -> None:
-        for call in self.rows("SELECT * FROM tool_calls WHERE state = 'done'"):
+        for call in self.rows(f"SELECT * FROM tool_calls WHERE state = 'done' AND {_HERE}"):  # noqa: S608
             kinds = [row["kind"] for row in self.rows("SELECT kind FROM audit WHERE subject = ?", call["id"])]
             assert [kinds.count(kind) for kind in ("call.started", "call.executed")] == [1, 1], kinds
             if call["verdict"] == "ask":
