@@ -72,7 +72,9 @@ class MemoryWriter:
             await self._take_in()
         else:
             self._tend, self._batches = False, 0
-            await _do(steps.tend_memory)
+            done = await _do(steps.tend_memory)
+            if done.broken and workflow.patched("build what cannot be tended"):
+                self._rebuild = True
 
     async def _build(self) -> None:
         done = await _do(steps.rebuild_memory)

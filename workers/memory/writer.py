@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from core.clock import now
 from core.faults import crash_point
@@ -26,6 +27,9 @@ LEARN_SECONDS = 30.0
 BUILD_ROWS = 512
 TIDY_EVERY = 40
 """Batches of a build between two joins of its files."""
+TRIES = 3
+BREAKS = (RuntimeError, OSError, ValueError)
+"""What LanceDB raises."""
 _log = structlog.get_logger()
 
 
@@ -66,6 +70,18 @@ class Writer:
             except MemoryUnavailable as reason:
                 _log.info("memory learns later", reason=reason.detail)
                 return MemoryDone(ready=False)
+            except BREAKS as problem:
+                return self._given_up(problem)
+
+    def _given_up(self, problem: Exception) -> MemoryDone:
+        """Ask for a build when the index fails again and again: an index file may be broken, and the rows not."""
+        if isinstance(problem, ConnectionError):  # that is SQL's
+            raise problem
+        self._opened = None
+        _log.warning("the index fails", error=str(problem)[:300])
+        if activity.info().attempt < TRIES:
+            raise ApplicationError("the index fails", category=ApplicationErrorCategory.BENIGN) from None
+        return MemoryDone(broken=self._embedder.is_ready)
 
     async def _learn(self) -> MemoryDone:
         keeper = await self._keeper()
@@ -100,8 +116,11 @@ class Writer:
         async with beating(), self._place.writing():
             if await self.condition() not in _READABLE:
                 return MemoryDone(broken=self._embedder.is_ready)
-            keeper = await self._keeper()
-            await keeper.tend()
+            try:
+                keeper = await self._keeper()
+                await keeper.tend()
+            except BREAKS as problem:
+                return self._given_up(problem)
             await self._tell_counts(keeper)
             return MemoryDone()
 
@@ -114,7 +133,7 @@ class Writer:
             except MemoryUnavailable as reason:
                 _log.info("memory is built later", reason=reason.detail)
                 return MemoryDone(ready=False)
-            except (RuntimeError, OSError, ValueError):  # LanceDB's: what is half built may be the reason
+            except BREAKS:  # what is half built may be the reason
                 self._place.put_building(None)
                 raise
 
