@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFound
 from core.modes import BUILT_IN, DEFAULT, Mode
-from core.store import limits, messages, modes, paths, prompts, replaced, summaries
+from core.store import facts, limits, messages, modes, paths, prompts, replaced, summaries
 from core.store.limits import Limits
 from core.tables.memory import Summary
 from core.tables.people import Membership, User
@@ -49,7 +49,7 @@ class Talk:
     `summary` tells what was said before them, where they are not the whole talk and somebody has told it.
     `instructions`: what the program through which the message came adds to it. `mode` None:
     somebody removed it. `elsewhere` has the calls that stay done in other versions of the talk, and `replaces` says
-    that this turn began its version.
+    that this turn began its version. `facts_full`: nothing more can be kept of the asker.
     """
 
     conversation: Conversation
@@ -62,6 +62,7 @@ class Talk:
     mode: Mode | None = BUILT_IN[DEFAULT]
     elsewhere: list[ToolCall] = field(default_factory=list)
     replaces: bool = False
+    facts_full: bool = False
 
     @property
     def current(self) -> TurnRecord:
@@ -76,7 +77,10 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
     MOST_TURNS; where there are more, the summary is read too.
     """
     statement = (
-        select(Turn, Message, Conversation, User, *limits.columns(Turn.workspace_id, Turn.user_id))
+        select(
+            *(Turn, Message, Conversation, User, facts.is_full(Turn.workspace_id, Turn.user_id)),
+            *limits.columns(Turn.workspace_id, Turn.user_id),
+        )
         .join(Message, Message.id == Turn.message_id)
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .join(User, User.id == Turn.user_id)
@@ -87,7 +91,7 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
     if found is None:
         message = "There is no such turn."
         raise NotFound(message)
-    current, said, conversation, asker, *bounds = found
+    current, said, conversation, asker, facts_full, *bounds = found
     records, summary = await _window(session, current, said, int(tokens * BYTES_PER_TOKEN * _WINDOW_SHARE))
     return Talk(
         conversation=conversation,
@@ -100,6 +104,7 @@ async def load(session: AsyncSession, turn_id: str, tokens: int = 16_000) -> Tal
         mode=await modes.perhaps(session, current.workspace_id, current.mode),
         elsewhere=await replaced.elsewhere(session, current),
         replaces=await replaced.began(session, current) is not None,
+        facts_full=facts_full,
     )
 
 

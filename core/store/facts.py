@@ -2,9 +2,9 @@
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -147,6 +147,12 @@ async def forget(work: Work, who: Whose, fact_id: str) -> None:
         raise _missing()
     outbox.put(work, outbox.WIPE, new_id("wip"), {})
     await _tell(work, membership_id, fact_id)
+
+
+def is_full(workspace_id: Any, user_id: Any) -> ColumnElement[bool]:
+    """Whether a person has as many facts as are kept: to be selected beside something else."""
+    count = select(func.count(Fact.id)).where(Fact.workspace_id == workspace_id, Fact.user_id == user_id)
+    return count.scalar_subquery() >= MOST
 
 
 async def called(session: AsyncSession, whose: Whose, text: str) -> str | None:

@@ -96,7 +96,8 @@ class DoneBefore:
 class ModelRequest:
     """One model call. `first_reply`: no assistant reply in this conversation yet; `max_tokens`: of the answer.
 
-    `done_before`: what the message that is answered replaces. Language models read it in an aside.
+    `done_before`: what the message that is answered replaces. `facts_full`: no more facts can be kept of the
+    person. Language models read both in an aside.
     """
 
     system: str
@@ -106,6 +107,7 @@ class ModelRequest:
     recalled: tuple[Recalled, ...] = ()
     max_tokens: int | None = None
     done_before: tuple[DoneBefore, ...] = ()
+    facts_full: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,15 @@ from workers.memory.recall import LONGEST_SHARE, Asked, Found, Recaller
 from workers.thinking.cutting import shorten
 from workers.thinking.entries import LEAST, Window, size_of, window_of
 from workers.thinking.intent import Complexity, IntentReader, Reading, complexity_of
-from workers.thinking.prompt import client_block, profile_of, recalled_block, summary_block, system_prompt, time_line
+from workers.thinking.prompt import (
+    FACTS_FULL,
+    client_block,
+    profile_of,
+    recalled_block,
+    summary_block,
+    system_prompt,
+    time_line,
+)
 
 _SUMMARY_SHARE = 8
 _TIME_BYTES = 100
@@ -89,6 +97,7 @@ class Briefer:
             tools=tools,
             first_reply=not any(row.text for record in talk.turns for row in record.rounds),
             recalled=recalled,
+            facts_full=talk.facts_full,
         )
         return _briefing(talk, request, found, self._reading(talk, found))
 
@@ -132,7 +141,7 @@ class Briefer:
 
     def _entries(self, talk: Talk, shown: Window, recalled: Sequence[Recalled], size: int) -> tuple[ChatEntry, ...]:
         """Put the summary before the window, and what holds for this message into its last entry."""
-        aside = time_line(talk)
+        aside = f"{time_line(talk)}\n{FACTS_FULL}" if talk.facts_full else time_line(talk)
         if talk.instructions:
             aside = f"{aside}\n\n{client_block(talk.instructions, boundary_of(self._key, talk.current.message.id))}"
         if recalled:

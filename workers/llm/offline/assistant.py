@@ -35,7 +35,8 @@ class OfflineAssistant:
         """Say what there is to say, word by word, then ask for the calls."""
         talk = exchanges(request.entries)
         tools = [Tool(spec) for spec in request.tools]
-        step = decide(talk, tools, await self._meaning.read(talk, tools, request.recalled))
+        meant = await self._meaning.read(talk, tools, request.recalled)
+        step = decide(talk, tools, meant, facts_full=request.facts_full)
         step = hold_back(step, talk, request.done_before)
         text = "\n\n".join(part for part in (speak.INTRODUCTION if request.first_reply else "", step.text) if part)
         for piece in _PIECE.findall(clean_text(text)):

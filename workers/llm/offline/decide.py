@@ -34,10 +34,12 @@ class Next:
     choices: tuple[dict[str, Any], ...] = ()
 
 
-def decide(talk: Sequence[Exchange], tools: Sequence[Tool], meant: Meant = NOTHING) -> Next:
+def decide(
+    talk: Sequence[Exchange], tools: Sequence[Tool], meant: Meant = NOTHING, *, facts_full: bool = False
+) -> Next:
     """Give the next step for the last exchange of the talk. `meant` is what it comes near to, if no words fit."""
     current, before = talk[-1], talk[:-1]
-    if (noted := remember.answer(current.said)) is not None and not current.steps:
+    if (noted := remember.answer(current.said, full=facts_full)) is not None and not current.steps:
         return Next(noted)
     if meant.told and not tools and not current.steps:
         return Next(speak.remembered(meant.told))

@@ -17,6 +17,10 @@ _FORGET = re.compile(
 )
 _ASKED = re.compile(r"^(?:please\s+)?(?:can|could|would|will) you\b", re.IGNORECASE)
 _SECRET = "I keep no passwords, keys or card numbers, so I do not remember this."  # noqa: S105  a sentence
+_FULL = (
+    "I have as many facts about you as I keep, so I do not remember this, unless it is one of them. "
+    "Have me forget some first."
+)
 _LONG = f"A fact has at most {LONGEST} characters, so I do not remember this."
 
 
@@ -35,12 +39,12 @@ def is_keepable(what: str) -> bool:
     return len(what) <= LONGEST and not looks_secret(what)
 
 
-def answer(said: str) -> str | None:
-    """Give the offline assistant's answer to such a message; None when it is none."""
+def answer(said: str, *, full: bool = False) -> str | None:
+    """Give the offline assistant's answer to such a message; None when it is none. `full`: nothing more is kept."""
     if (what := to_remember(said)) is not None:
         if not is_keepable(what):
             return _LONG if len(what) > LONGEST else _SECRET
-        return f"I will remember: {what}"
+        return _FULL if full else f"I will remember: {what}"
     if (what := to_forget(said)) is not None:
         return f"I will forget this, if it is one of your facts: {what}"
     return None
