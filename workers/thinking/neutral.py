@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
-_LONGEST = 2048
+_LONGEST, _LONGEST_HOST = 2048, 255
 _LOADS = (
     "img|image|picture|source|video|audio|track|iframe|frame|embed|object|svg|link|script|style|meta|base|form|input"
 )
@@ -26,20 +26,22 @@ _TOKEN = re.compile(
     rf"|(?P<tag><(?=/?(?:{_LOADS})\b|[a-z][^\s<>/]*(?:\s|/(?!>))|[a-z][^\s<>/]{{40}}))"
     rf"|(?P<entity>&(?={_HIDING}))"
     r"|(?P<mail>\b(?:mailto|xmpp)\\?:)(?=\S)"
-    r"|(?P<link>\](?=\(|:))(?P<between>\(\s*<?|:\s*<?)(?P<target>[^\s)>]*)"
+    r"|(?P<link>\](?=\(|:))(?P<between>\(\s*<?|:\s*<?)(?P<target>[^\s)>]{0,1024})"
     rf"|(?P<scheme>\b{_SCHEME})(?P<slashes>\\?:[/\\]{{2,4}})(?P<authority>[^\s/\\?#)>\]\"'`]*)"
     r"|(?<![:/\w\\.])(?P<apart>//)(?=[\w-]+\.)"
     r"|(?<![\w./\\-])www(?P<dot>\\?\.)(?P<www>[\w-][\w.-]*)"
-    rf"|(?P<bare>[\w-]*(?:\.[\w-]+)*\.(?P<ending>{_ENDINGS}))(?![\w-]|\.\w)(?P<more>(?=[/?#][\w%=&/?#]|:\d)(?P<by>.))?",
+    rf"|(?P<bare>(?:(?<![\w-])[\w-]{{1,63}}|(?=\.))(?:\.[\w-]{{1,63}}){{0,10}}\.(?P<ending>{_ENDINGS}))"
+    r"(?![\w-]|\.\w)(?P<more>(?=[/?#][\w%=&/?#]|:\d)(?P<by>.))?",
     re.IGNORECASE,
 )
 _UNFINISHED = re.compile(
     r"(?:!|<[^\s<>]*|\]|\](?:\(|:)\s*<?[^\s)>]*|&[a-z]{0,7}|\b(?:m(?:a(?:i(?:l(?:to?)?)?)?)?|x(?:m(?:pp?)?)?)\\?:?"
     r"|\b(?:h|ht|htt|https?|f|ft|ftp|w|ws|wss)(?:\\?:?[/\\]{0,4})|(?<![\w/:])//?[\w-]*(?:\.[\w-]*)*[/?#:]?"
-    rf"|\b{_SCHEME}\\?:[/\\]{{2,4}}[^\s/\\?#)>\]\"'`]*|\bww?w?\\?|[\w-]*(?:\\?\.[\w-]*)+[/?#:]?)$",
+    rf"|\b{_SCHEME}\\?:[/\\]{{2,4}}[^\s/\\?#)>\]\"'`]*|\bww?w?\\?"
+    r"|(?:(?<![\w-])[\w-]{1,63}|(?=\\?\.))(?:\\?\.[\w-]{0,63}){1,12}[/?#:]?)$",
     re.IGNORECASE,
 )
-_DOTTED = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+_DOTTED = re.compile(r"(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}")
 _WORD = re.compile(r"[\w-]*$")
 _PLAIN = re.compile(rf"{_SCHEME}://(?P<authority>[^\s/\\?#)>\]\"'`]*)[^\s)>&\\]*", re.IGNORECASE)
 _NEARBY = re.compile(r"(?:/(?![/\\])|#|[^\s/\\&:])[^&\\:]*")
@@ -78,14 +80,16 @@ class Neutralizer:
         self._before = _before(before + text)
         return self._clean(text, before)
 
-    def _clean(self, text: str, before: str = "") -> str:
+    def _clean(self, text: str, before: str) -> str:
         whole, at, parts = before + text, len(before), []
-        for found in _TOKEN.finditer(whole, at):
-            parts += [whole[at : found.start()], self._replace(found, before)]
-            at = found.end()
+        while (found := _TOKEN.search(whole, at)) is not None:
+            said, end = self._apart(found) or (self._replace(found, before), found.end())
+            parts += [whole[at : found.start()], said]
+            at = end
         return "".join([*parts, whole[at:]])
 
     def _replace(self, found: re.Match[str], before: str) -> str:
+        """Give what is shown in the place of a piece that is taken whole."""
         if found["image"] or found["tag"] or found["entity"] or found["mail"]:
             return f"{found[0]} "
         if found["apart"]:
@@ -94,23 +98,29 @@ class Neutralizer:
             return found[0] if self._is_known(f"www.{found['www']}") else _dotted(f"www.{found['www']}")
         if found["bare"]:
             return self._bare(found, before if found.start() == len(before) else "")
-        if found["link"]:
-            return self._link(found)
-        if found["auto"]:
-            return self._autolink(found["auto"], found["address"])
-        if self._is_known(found["authority"]):
+        if found["link"] or found["auto"] or self._is_known(found["authority"]):
             return found[0]
         return f"{_defanged(found['scheme'])}{found['slashes']}{found['authority']}"
 
-    def _link(self, found: re.Match[str]) -> str:
-        """Keep a link to a known host or within this page; part any other from its text, and defang it."""
-        target = found["target"]
-        if found["between"].startswith(":") and not _is_address(target):
-            return f"{found['link']}{found['between'].replace('<', '< ')}{self._clean(target)}"
-        plain = _PLAIN.fullmatch(target)
-        if _NEARBY.fullmatch(target) or (plain is not None and self._is_known(plain["authority"])):
-            return found[0]
-        return f"{found['link']} {found['between'].replace('<', '< ')}{self._clean(target)}"
+    def _apart(self, found: re.Match[str]) -> tuple[str, int] | None:
+        """Part a link from its text, and an address from its brackets: what is shown, and where to read on.
+
+        None for what is no link, or one to a known host or within this page: that is kept.
+        """
+        if found["auto"]:
+            return None if self._leads_home(found["address"]) else (f"{found['auto']} ", found.start("address"))
+        if not found["link"]:
+            return None
+        target, between = found["target"], found["between"].replace("<", "< ")
+        if between.startswith(":") and not _is_address(target):
+            return f"{found['link']}{between}", found.start("target")
+        if _NEARBY.fullmatch(target) or self._leads_home(target):
+            return None
+        return f"{found['link']} {between}", found.start("target")
+
+    def _leads_home(self, address: str) -> bool:
+        plain = _PLAIN.fullmatch(address)
+        return plain is not None and self._is_known(plain["authority"])
 
     def _bare(self, found: re.Match[str], before: str) -> str:
         """Defang a name that readers take for an address and that says more than where to go: a path, a subdomain."""
@@ -120,11 +130,6 @@ class Neutralizer:
         if not is_address or self._is_known(f"{_word(before)}{found['bare']}"):
             return found[0]
         return f"{_dotted(found['bare'])}{by or ''}"
-
-    def _autolink(self, opening: str, address: str) -> str:
-        plain = _PLAIN.fullmatch(address)
-        known = plain is not None and self._is_known(plain["authority"])
-        return f"{opening}{address}" if known else f"{opening} {self._clean(address)}"
 
     def _is_known(self, authority: str) -> bool:
         """Whether the host is one of ours. A name before an `@` is how an address pretends to be another."""
@@ -139,12 +144,12 @@ def _is_address(target: str) -> bool:
 
 def _before(text: str) -> str:
     """Give what of a text the rest may follow on: its last word, and what stands before that."""
-    return text[max(0, len(text) - len(_word(text)) - 1) :][-_LONGEST:]
+    return text[max(0, len(text) - len(_word(text)) - 1) :]
 
 
 def _word(text: str) -> str:
     """Give the word at the end of a text."""
-    found = _WORD.search(text)
+    found = _WORD.search(text[-_LONGEST_HOST:])
     return found[0] if found else ""
 
 

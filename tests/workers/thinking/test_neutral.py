@@ -114,6 +114,10 @@ _AUTOLINKS = re.compile(
 )
 
 
+LONG = ("a", "a.", "ab-c.", "]:", "](", "/a", "//a.", "www.", "https://", "&#", ".", "<a", "![", "a/", "<ab:")
+"""Repeated, each once made the reading take time by the square of its length, or too many calls in one another."""
+
+
 class Fetched(HTMLParser):
     """What a browser would load, and where its links lead."""
 
@@ -175,6 +179,13 @@ class TestNeutralizer:
     @pytest.mark.parametrize("text", [*HOSTILE, *UNMARKED])
     def test_pieces_make_no_difference(self, text):
         assert {in_pieces(text, seed) for seed in range(20)} == {in_pieces(text, 99)}
+
+    @pytest.mark.parametrize("part", LONG)
+    def test_a_long_answer_of_one_piece_is_read(self, part):
+        neutral = Neutralizer()
+        said = neutral.push(part * (50_000 // len(part))) + neutral.rest()
+
+        assert len(said) >= 50_000 - len(part)
 
     @pytest.mark.parametrize(
         "text",
