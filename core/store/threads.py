@@ -30,11 +30,15 @@ async def root_of(session: AsyncSession, conversation: Conversation, reply_to_id
 async def page(
     session: AsyncSession, who: Principal, conversation_id: str, *, limit: int, cursor: str | None
 ) -> tuple[list[ThreadView], str | None, int]:
-    """Give a conversation's threads, newest root first; the next cursor; the true total. Raises NotFound."""
+    """Give the threads of the version that is shown, newest root first; the next cursor; the true total.
+
+    Raises NotFound.
+    """
     await messages.check_visible(session, who, conversation_id)
+    shown_here = await messages.in_version(session, conversation_id, messages.ACTIVE)
     grouped = (
         select(Message.thread_id, func.count(), func.max(Message.created_at))
-        .where(Message.conversation_id == conversation_id, Message.thread_id.is_not(None))
+        .where(Message.conversation_id == conversation_id, Message.thread_id.is_not(None), shown_here)
         .group_by(Message.thread_id)
         .order_by(Message.thread_id.desc())
     )
@@ -52,9 +56,14 @@ async def page(
 async def messages_of(
     session: AsyncSession, who: Principal, conversation_id: str, thread_id: str, *, before: int | None, limit: int
 ) -> tuple[list[MessageView], int | None, int]:
-    """Give a thread's newest messages before a position, oldest first, its root among them. Raises NotFound."""
+    """Give the newest messages of a thread in the version shown before a position, oldest first, with its root.
+
+    Raises NotFound.
+    """
     await messages.check_visible(session, who, conversation_id)
-    of_it = (Message.conversation_id == conversation_id, or_(Message.thread_id == thread_id, Message.id == thread_id))
+    shown_here = await messages.in_version(session, conversation_id, messages.ACTIVE)
+    in_thread = or_(Message.thread_id == thread_id, Message.id == thread_id)
+    of_it = (Message.conversation_id == conversation_id, in_thread, shown_here)
     statement = select(Message).where(*of_it).order_by(Message.position.desc()).limit(limit + 1)
     if before is not None:
         statement = statement.where(Message.position < before)

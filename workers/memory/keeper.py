@@ -18,6 +18,8 @@ from workers.memory.shelf import Difference, Shelf
 KEEP_VERSIONS = timedelta(minutes=5)
 """A search that began before is done by then."""
 EMBED_AT_ONCE = 64
+ROWS_AT_ONCE = 512
+"""What is embedded is written after so many rows: a restart loses no more than these."""
 _log = structlog.get_logger()
 
 
@@ -53,11 +55,20 @@ class Keeper:
         added = removed = 0
         for name, shelf in self.shelves.items():
             difference, remove = await _compare(name, shelf, truth)
-            vectors = await embed(embedder, difference.add)
-            await self._remove(name, shelf, remove)
-            await shelf.add(difference.add, vectors)
+            await self._learn(name, shelf, difference.add, remove, embedder)
             added, removed = added + len(difference.add), removed + len(remove)
         return Learned(added, removed)
+
+    async def _learn(
+        self, name: ShelfName, shelf: Shelf, rows: Sequence[Remembered], remove: set[str], embedder: Embedder
+    ) -> None:
+        """Remove rows and add others, in parts: what is cut off, an import for instance, goes on where it was."""
+        for at in range(0, max(len(rows), 1), ROWS_AT_ONCE):
+            part = rows[at : at + ROWS_AT_ONCE]
+            vectors = await embed(embedder, part)
+            if at == 0:
+                await self._remove(name, shelf, remove)
+            await shelf.add(part, vectors)
 
     async def forget(self, truth: Truth) -> int:
         """Remove what is no longer true, and add nothing; gives how many rows went."""

@@ -3,7 +3,7 @@
 import asyncio
 
 from core.permissions import Door, Principal
-from core.store import facts, reads, submissions, summaries, threads
+from core.store import branches, facts, reads, submissions, summaries, threads
 from core.store.facts import Origin
 from core.store.submissions import Wishes
 from core.store.work import change
@@ -96,3 +96,22 @@ class TestThreadsAndReads:
         assert [one.message.text for one in said] == ["root", "last"]
         assert not is_long
         assert unread == []
+
+    async def test_a_thread_is_as_the_version_shown_has_it(self, world: World):
+        ana = await world.person()
+        conversation_id = await world.conversation(ana)
+        root, _ = await world.say(ana, conversation_id, "root")
+        async with change(world.database, world.rooms) as work:
+            reply, _ = await submissions.add_message(
+                work, ana, Door.REST, conversation_id, "reply", "r", Wishes(reply_to_id=root.message_id)
+            )
+        async with change(world.database, world.rooms) as work:
+            await branches.edit(work, ana, Door.REST, reply.message_id, "reply otherwise", "e")
+
+        async with world.database.reading() as session:
+            said, _, total = await threads.messages_of(
+                session, ana, conversation_id, root.message_id, before=None, limit=9
+            )
+            found, _, _ = await threads.page(session, ana, conversation_id, limit=9, cursor=None)
+        assert [one.text for one in said] == ["root", "reply otherwise"]
+        assert (total, [one.messages for one in found]) == (2, [1])
