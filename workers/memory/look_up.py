@@ -11,7 +11,6 @@ from workers.memory.recall import FAR
 
 LIMIT = 50
 _NONE = "Memory is switched off."
-_WARMING = "Memory is still warming up."
 _NOBODY = "Nobody waits for this any more."
 
 
@@ -48,8 +47,6 @@ class Answerer:
     async def _search(self, scope: Scope, text: str) -> list[Hit]:
         if self._embedder is None or self._index is None:
             raise MemoryUnavailable(_NONE)
-        if not self._embedder.is_ready:
-            raise MemoryUnavailable(_WARMING)
         [vector] = await self._embedder.embed([text])
         hits = await self._index.search(scope, text, vector, kinds=("message",), limit=LIMIT)
         return [hit for hit in hits if hit.similarity is not None and hit.similarity >= FAR]

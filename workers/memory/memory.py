@@ -109,7 +109,8 @@ class Memory:
             return
         except NoEmbedderError as reason:
             _log.warning("memory is off", reason=str(reason))
-            self._say("off", f"Memory is off. {reason}")
+            self.embedder.sentence = f"Memory is off. {reason}"  # what those who ask are told
+            self._say("off", self.embedder.sentence)
             return
         async with asyncio.TaskGroup() as group:
             if writer is not None:

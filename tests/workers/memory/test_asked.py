@@ -1,6 +1,7 @@
 """What is asked of memory beside recall: vectors asked for before, and looking things up by meaning."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from core.clock import now
 from core.ids import new_id
@@ -9,7 +10,7 @@ from core.store.database import Database
 from tests.doubles.embedder import WordEmbedder
 from tests.world import World
 from workers.memory.asked import KEPT, AskedBefore
-from workers.memory.embedder import URGENT_TEXTS
+from workers.memory.embedder import URGENT_TEXTS, ChildEmbedder
 from workers.memory.look_up import Answerer
 from workers.memory.port import Hit, Vector
 
@@ -84,3 +85,14 @@ class TestLookingUp:
         answer = await Answerer(database, WordEmbedder(), index).look_up(lookup_id)
 
         assert [one.id for one in answer.found] == [near]
+
+    async def test_why_there_is_no_answer_is_the_embedders_word(self, database: Database):
+        ana = await World(database).person()
+        async with database.writing() as session:
+            lookup_id = lookups.add(session, ana, "bikes", None)
+        embedder = ChildEmbedder(Path("nowhere"))
+        embedder.sentence = "Memory is off. There is no such file."
+
+        answer = await Answerer(database, AskedBefore(embedder), Ranked()).look_up(lookup_id)
+
+        assert (answer.found, answer.reason) == ((), "Memory is off. There is no such file.")

