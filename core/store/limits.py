@@ -14,18 +14,23 @@ EVERYBODY = ""
 
 
 class Limits(Value):
-    """`budgeted`: calls are reserved first. `allowed`: the names of the models that may be asked, None for all."""
+    """What holds now.
+
+    `budgeted`: calls are reserved first; `in_money`: only models of a known price may be asked. `allowed`: the names of
+    the models that may be asked, None for all.
+    """
 
     budgeted: bool = False
+    in_money: bool = False
     allowed: frozenset[str] | None = None
 
 
 def columns(workspace_id: Any, user_id: Any) -> tuple[ColumnElement[Any], ...]:
     """Give what `limits_from` takes, to be selected beside something else: a plain turn pays no statement for it."""
-    budgeted = exists(
-        select(1).where(Budget.workspace_id == workspace_id, Budget.user_id.in_([EVERYBODY, user_id]))
-    ).label("budgeted")
-    return budgeted, _allowed(workspace_id, EVERYBODY), _allowed(workspace_id, user_id)
+    of_them = select(1).where(Budget.workspace_id == workspace_id, Budget.user_id.in_([EVERYBODY, user_id]))
+    budgeted = exists(of_them).label("budgeted")
+    in_money = exists(of_them.where(Budget.money_micros.is_not(None))).label("in_money")
+    return budgeted, in_money, _allowed(workspace_id, EVERYBODY), _allowed(workspace_id, user_id)
 
 
 def _allowed(workspace_id: Any, user_id: Any) -> ColumnElement[Any]:
@@ -37,10 +42,11 @@ def _allowed(workspace_id: Any, user_id: Any) -> ColumnElement[Any]:
     return found
 
 
-def limits_from(budgeted: bool, of_all: list[str] | None, of_one: list[str] | None) -> Limits:
+def limits_from(budgeted: bool, in_money: bool, of_all: list[str] | None, of_one: list[str] | None) -> Limits:
     """Put the columns together: a person's own rule never allows more than the workspace's."""
     rules = [frozenset(one) for one in (of_all, of_one) if one is not None]
-    return Limits(budgeted=bool(budgeted), allowed=frozenset.intersection(*rules) if rules else None)
+    allowed = frozenset.intersection(*rules) if rules else None
+    return Limits(budgeted=bool(budgeted), in_money=bool(in_money), allowed=allowed)
 
 
 async def limits_of(session: AsyncSession, workspace_id: str, user_id: str) -> Limits:

@@ -218,9 +218,25 @@ class TestAnUnusableAnswer:
             assert turn.state == TurnState.FINISHED
             assert [row.state for row in await rows(stage, turn.id)] == ["released", "settled"]
             beside = await stage.all(Usage, Usage.turn_id == turn.id, Usage.purpose == "unusable answer")
-            assert [
-                (row.state, row.model, row.input_tokens, row.output_tokens, row.cost_micros) for row in beside
-            ] == [("settled", "first", 11, 7, CALL)]
+            assert [(row.state, row.model, row.input_tokens, row.output_tokens, row.cost_micros) for row in beside] == [
+                ("settled", "first", 11, 7, CALL)
+            ]
             async with stage.database.reading() as session:
                 used = await budgets.spent(session, stage.ana.workspace_id, None, budgets.begins_at("day", now()))
             assert budgets.Spent(tokens=2 * (11 + 7), micros=2 * CALL) == used
+
+
+class TestPriceUnknown:
+    async def test_a_model_of_known_price_answers_instead(self, tmp_path, sqlite_database, client, ring):
+        async with serving(Script([Answer(text="Mine.")])) as free, serving(Script([Answer(text="Yours.")])) as dear:
+            entries: list[dict[str, Any]] = [
+                {"name": "unlisted", "base_url": free.base_url, "api_key": "k"},
+                {"name": "listed", "base_url": dear.base_url, "api_key": "k"} | PRICES,
+            ]
+            async with open_stage(tmp_path, sqlite_database, client, ring, models=entries) as stage, stage.working():
+                await bound(stage, money_micros=1_000_000)
+                sent = await stage.send("go")
+                await stage.ended(sent.turn_id)
+
+                assert await stage.reply(sent.turn_id) == "Yours."
+                assert free.script.requests == []
