@@ -265,8 +265,9 @@ class TestWriterKilledAt:
             survivor = Survivor(product, person, **remembering)
             said = await survivor.does("saying", lambda: _say_once(person, furnished.conversation_id))
             await survivor.does("saying", lambda: person.ended(said["turn_id"]))
-            if point in {"memory.built", "memory.switched"}:
+            if point != "memory.learned":
                 await survivor.does("waiting", lambda: until(lambda: is_ready(person), WARM))
+            if point in {"memory.built", "memory.switched"}:
                 await survivor.does("asking", lambda: person.post("/memory/rebuild"))
             if point == "memory.removing":
                 await survivor.does("asking", lambda: person.post(f"/messages/{said['message_id']}/forget"))
