@@ -12,7 +12,7 @@ from core.permissions import Principal
 from core.store import streams
 from core.store.work import change
 from core.tables.consent import Approval
-from core.tables.talk import Conversation
+from core.tables.talk import Conversation, Message
 from core.tables.work import ToolCall, Turn
 from scripts.event_examples import DURABLE_EXAMPLES, VOLATILE_EXAMPLES
 from tests.api.gateway.stage import Listener, Stage
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.server
 
 TRIES: dict[str, dict] = {
     "message.send": {"conversation_id": "conversation", "text": "Hi", "client_message_id": "m"},
+    "message.edit": {"message_id": "message", "text": "Hello", "client_message_id": "e"},
     "turn.stop": {"turn_id": "turn"},
+    "turn.regenerate": {"turn_id": "turn", "client_message_id": "g"},
+    "conversation.stop": {"conversation_id": "conversation"},
     "turn.retry": {"turn_id": "turn", "client_message_id": "r"},
     "decision.submit": {"approval_id": "approval", "verdict": "approve", "digest": "0" * 64, "decision_id": "d"},
     "conversation.join": {"conversation_id": "conversation"},
@@ -46,6 +49,17 @@ async def things(stage: Stage, ana: Principal) -> dict[str, str]:
         state="failed",
         place=1,
         door="rest",
+        created_at=at,
+        **known,
+    )
+    message = Message(
+        id=turn.message_id,
+        turn_id=turn.id,
+        position=1,
+        author_id=ana.user_id,
+        role="user",
+        text="Delete it",
+        channel="rest",
         created_at=at,
         **known,
     )
@@ -79,11 +93,12 @@ async def things(stage: Stage, ana: Principal) -> dict[str, str]:
         **known,
     )
     async with stage.database.writing() as session:
-        for row in (turn, call, approval):
+        for row in (turn, message, call, approval):
             session.add(row)
             await session.flush()
         epoch = (await session.get_one(Conversation, conversation)).epoch
-    return {"conversation": conversation, "turn": turn.id, "approval": approval.id, "epoch": epoch}
+    known_by_name = {"turn": turn.id, "message": message.id, "approval": approval.id}
+    return {"conversation": conversation, "epoch": epoch} | known_by_name
 
 
 def aimed(name: str, things: dict[str, str]) -> dict:
@@ -101,7 +116,8 @@ class TestClientEvents:
     async def test_what_is_anothers_is_as_if_it_were_not_there(self, stage: Stage, things, name, who, bo, eve) -> None:
         stranger = await stage.listener({"bo": bo, "eve": eve}[who])
         told = list(stage.workflows.told)
-        nothing = {"conversation": new_id("cnv"), "turn": new_id("trn"), "approval": new_id("apr"), "epoch": "e"}
+        kinds = {"conversation": "cnv", "turn": "trn", "message": "msg", "approval": "apr"}
+        nothing = {"epoch": "e"} | {thing: new_id(kind) for thing, kind in kinds.items()}
 
         of_another = await stranger.call(name, aimed(name, things))
         of_nobody = await stranger.call(name, aimed(name, nothing))

@@ -187,4 +187,6 @@ class TestRefusals:
         code, out, err = await ended(await start("--queues", "turns,nope", command="worker"))
 
         assert (code, out) == (78, "")
-        assert err.startswith("assent: There is no task queue nope. There are: actions, models, steps, turns.")
+        assert err.startswith(
+            "assent: There is no task queue nope. There are: actions, index, memory, models, steps, turns."
+        )
