@@ -13,6 +13,9 @@ from scripts import embed
 from scripts.steps import LOCKS, STATIC, failures, pytest
 from tests.browser import NoChromiumError, install_chromium
 
+AT_ONCE = ("--numprocesses", "auto", "--dist", "loadfile")
+"""One process for each core; the tests of a file stay together, with the servers that they share."""
+
 
 def set_up_browser() -> None:
     """Find or install Chromium, with a progress line; without one the browser tests say so themselves."""
@@ -40,7 +43,7 @@ def main() -> int:
     failed = failures((*STATIC, LOCKS) if os.environ.get("CI") else STATIC)
     if failed:
         print(f"assent test: failed before the suite: {', '.join(failed)}", file=sys.stderr, flush=True)
-    code = pytest()
+    code = pytest(*AT_ONCE)
     return code or bool(failed)
 
 
