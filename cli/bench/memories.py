@@ -65,7 +65,7 @@ async def _fill(folder: Path, count: int) -> Library:
         rows, vectors = await asyncio.to_thread(_invent, begin, min(BATCH, count - begin))
         await shelves["messages"].add(rows, vectors)  # type: ignore[arg-type]  # a matrix has the shape of the lists
         mine.append(vectors[[at for at, one in enumerate(rows) if one.user_id == _person(0)]])
-    await shelves["messages"].tidy(timedelta())
+    await shelves["messages"].tidy(timedelta(milliseconds=1))
     place.put_edition(edition)
     return Library(LanceIndex(folder), np.concatenate(mine), count)
 

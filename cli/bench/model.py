@@ -57,14 +57,14 @@ class InstantModel:
     async def _stream(self, request: dict[str, Any], send: Any) -> None:
         await _begin(send, b"text/event-stream")
         text, answered = _last_words(request["messages"])
-        if text.startswith(TOOL) and not answered:
+        if TOOL in text and not answered:
             await _send_pieces(send, [_call(request, text)], "tool_calls")
             return
         pieces: list[dict[str, Any]] = [{"content": word} for word in WORDS]
         if "running summary" in str(request["messages"][0].get("content")):
             pieces = [{"content": "A sentence of a summary, as long as most are. " * _SUMMARY_SENTENCES}]
         self.spoke_at = time.perf_counter()
-        if text.startswith(HANG) and not self.release.is_set():
+        if HANG in text and not self.release.is_set():
             await _send_piece(send, pieces[0])
             await self.release.wait()
             pieces = pieces[1:]
@@ -92,7 +92,8 @@ def _call(request: dict[str, Any], text: str) -> dict[str, Any]:
     """Ask for the file to be written, under whatever name the tool was offered."""
     names = [tool["function"]["name"] for tool in request.get("tools", ())]
     name = next((one for one in names if "files" in one and "write" in one), "files.write")
-    arguments = json.dumps({"path": f"{text.removeprefix(TOOL).strip()}.txt", "content": "measured"})
+    file = text.partition(TOOL)[2].split()[0]
+    arguments = json.dumps({"path": f"{file}.txt", "content": "measured"})
     call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
     return {"tool_calls": [call]}
 
