@@ -45,6 +45,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     (tmp_path_factory.getbasetemp() / "crash-points.txt").write_text("\n".join([*rows, ""]), "utf-8")
 
 
+SOON = {"act.before_gate:2", "act.intended:2"}
+
+
 class TestKilledAt:
     @pytest.mark.parametrize(("point", "step"), POINTS)
     async def test_nothing_is_lost_and_nothing_happens_twice(
@@ -62,7 +65,8 @@ class TestKilledAt:
         events = [one["event"]["type"] for one in ledger.events(furnished.conversation_id) if _is_of(one, turn_id)]
         table.append(f"{point:<22} died while {survivor.deaths}, ended {seconds:4.1f} s after: {' '.join(events)}")
 
-        assert survivor.deaths in ([step], [ENDING] if step == DECIDING else [step])
+        # Between a decision and what it leads to, either may be cut off first.
+        assert survivor.deaths in ([step], [ENDING] if step == DECIDING else [DECIDING] if point in SOON else [step])
         assert "Call Ben" in tasks
         assert "Buy milk" not in tasks
         assert ledger.count("tasks WHERE title = 'Buy milk' AND deleted_at IS NOT NULL") == 1

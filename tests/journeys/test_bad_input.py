@@ -118,7 +118,7 @@ class TestPage:
         hostile = "add the task <img src=x onerror=window.hit=1><script>window.hit=1</script>"
         await page.get_by_label("Message", exact=True).fill(hostile)
         await page.get_by_role("button", name="Send", exact=True).click()
-        await expect(page.get_by_role("article", name="Assistant").last).to_contain_text("<img src=x")
+        await expect(page.get_by_role("article", name="Assistant").last).to_contain_text("img src=x")
 
         assert await page.evaluate("window.hit") is None
 

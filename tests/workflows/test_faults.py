@@ -40,7 +40,7 @@ async def staged(tmp_path, sqlite_database, client, ring):
 
 
 async def charged(stage: Stage, turn_id: str) -> list[tuple[str, str]]:
-    rows = await stage.all(Usage, Usage.turn_id == turn_id)
+    rows = await stage.all(Usage, Usage.turn_id == turn_id, Usage.purpose == "reply")
     return [(row.model, row.state) for row in sorted(rows, key=lambda row: row.id)]
 
 

@@ -105,7 +105,7 @@ class TestUsage:
     async def test_a_span_has_its_beginning_and_not_its_end(self, ana, pay):
         at = now() - timedelta(days=3)
         await pay(ana, created_at=at, model="then")
-        await pay(ana, model="now")
+        await pay(ana, model="now", created_at=now() - timedelta(minutes=1))
 
         assert set(await groups(ana, "model", **{"from": at.isoformat(), "to": now().isoformat()})) == {"then", "now"}
         assert set(await groups(ana, "model", to=at.isoformat())) == set()
@@ -115,8 +115,10 @@ class TestUsage:
     async def test_the_export_has_every_call_and_no_formula(self, ana, pay, monkeypatch):
         monkeypatch.setattr("core.store.spending._PAGE", 2)
         names = ['=HYPERLINK("http://x")', "+1", "-1", "@x", "\tx", "plain"]
-        for name in names:
-            await pay(ana, model=name, cost_micros=None if name == "plain" else 1_500_000)
+        began = now() - timedelta(seconds=len(names))
+        for second, name in enumerate(names):
+            at = began + timedelta(seconds=second)
+            await pay(ana, model=name, created_at=at, cost_micros=None if name == "plain" else 1_500_000)
         answer = await ana.ask("GET", "/usage.csv")
         rows = list(csv.DictReader(io.StringIO(answer.text)))
 

@@ -171,7 +171,8 @@ class TestRefusals:
 
     async def test_keys_that_others_may_read(self, start, tmp_path):
         (tmp_path / "data").mkdir()
-        (tmp_path / "data" / "keys.json").touch(mode=0o644)
+        (tmp_path / "data" / "keys.json").touch()
+        (tmp_path / "data" / "keys.json").chmod(0o644)
         code, out, err = await ended(await start("--port", "0"))
 
         assert (code, out) == (78, "")
