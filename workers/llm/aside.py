@@ -35,7 +35,7 @@ class Aside:
         tokens = (len(system.encode()) + len(text.encode())) // BYTES_PER_TOKEN
         async with self._database.reading() as session:
             bounds = await limits_of(session, whose.workspace_id, whose.user_id)
-        model = self._router.chain(Need(tokens=tokens, tier="small", allowed=bounds.allowed))[0]
+        model = self._router.chain(Need(tokens=tokens, tier="small", allowed=bounds.allowed, priced=bounds.in_money))[0]
         if model.offline:
             return None
         traits = self._router.traits(model.name)

@@ -31,7 +31,8 @@ class Need:
     """What a call needs of its model. `tokens`: how much goes in; `asked`: the only model that may answer.
 
     `preferred`: who is asked first when it fits; `allowed`: the names that may be asked, None for all; `tried`: those
-    that failed at this call already.
+    that failed at this call already. `priced`: a budget in money holds, so nobody without a known price is asked while
+    others have one.
     """
 
     tokens: int = 0
@@ -43,6 +44,7 @@ class Need:
     preferred: str | None = None
     allowed: frozenset[str] | None = None
     tried: tuple[str, ...] = ()
+    priced: bool = False
 
 
 class Router:
@@ -84,7 +86,10 @@ class Router:
         if not allowed:
             which = "Nobody allowed you any of the models." if need.asked is None else f"{need.asked} is not for you."
             raise NoModelFits(f"{which} Ask an owner of the workspace.")
-        return allowed
+        return self._priced(allowed) if need.priced else allowed
+
+    def _priced(self, models: list[ChatModel]) -> list[ChatModel]:
+        return [one for one in models if one.offline or self.traits(one.name).price is not None] or models
 
     def _able(self, models: list[ChatModel], need: Need) -> list[ChatModel]:
         """Leave out what cannot do it. Nobody with tools: one without answers; too long for all: the longest ones."""

@@ -57,8 +57,9 @@ class ModelCalls:
             asked=talk.current.turn.asked_model,
             allowed=talk.limits.allowed,
             tried=tuple(tried),
+            priced=talk.limits.in_money,
         )
-        first, *others = (self._offline,) if direct else self._affordable(self._router.chain(need), talk)
+        first, *others = (self._offline,) if direct else self._router.chain(need)
         charge = self._charge(step, talk, briefing, attempt, first.name)
         return self._bounded(
             Chosen(
@@ -71,15 +72,6 @@ class ModelCalls:
                 budgeted=talk.limits.budgeted,
             )
         )
-
-    def _affordable(self, chain: Sequence[ChatModel], talk: Talk) -> Sequence[ChatModel]:
-        """Leave models of unknown price out under a budget in money, unless there is no other."""
-        if not talk.limits.in_money:
-            return chain
-        priced = [
-            one for one in chain if one.offline or self._router.traits(one.name).bounds(1, 1)["micros"] is not None
-        ]
-        return priced or chain
 
     def instead(self, chosen: Chosen, others: tuple[ChatModel, ...]) -> Chosen:
         """Give the first of these models the call that another one failed at."""

@@ -60,6 +60,23 @@ class TestAside:
         assert (row.state, row.cost_micros) == ("settled", 25)
         assert row.reserved_micros > 25
 
+    async def test_goes_to_who_has_a_price_where_a_budget_in_money_applies(self, world, audit, ana):
+        await bound(world, audit, ana, money_micros=1_000_000)
+        unlisted, listed = Script([Answer(text="Mine.")]), Script([Answer(text="Yours.")])
+        async with serving(unlisted) as first, serving(listed) as second:
+            entries = [
+                ModelEntry(name="unlisted", base_url=first.base_url, tier="small"),
+                ModelEntry(name="listed", base_url=second.base_url, input_price=1, output_price=2),
+            ]
+            models = tuple(model_at(entry.base_url or "", name=entry.name) for entry in entries)
+            router = Router(models, {entry.name: traits_of(entry) for entry in entries})
+            whose = Charge(workspace_id=ana.workspace_id, user_id=ana.user_id, purpose="facts", model="")
+            answer = await Aside(world.database, world.rooms, router).ask(whose, "Be short.", "What lasts?")
+            await router.aclose()
+
+        assert answer == "Yours."
+        assert unlisted.requests == []
+
     async def test_is_not_asked_when_the_budget_is_used_up(self, world, audit, ana):
         await bound(world, audit, ana, tokens=10)
         script = Script([Answer(text="Nothing.")])

@@ -96,6 +96,10 @@ class TestMay:
     def test_only_allowed_models_are_asked(self, router):
         assert set(order(router, allowed=frozenset({"cheap", "best", "gone"}))) == {"cheap", "best"}
 
+    def test_under_a_budget_in_money_who_has_no_price_is_left_out(self, router):
+        assert "plain" not in order(router, priced=True)
+        assert order(router, priced=True, asked="plain") == ["plain"]
+
     def test_who_is_asked_for_answers_alone(self, router):
         assert order(router, asked="cheap") == ["cheap"]
 
