@@ -5,6 +5,8 @@ from core.prices import Amounts, Prices, price_of
 from core.settings import ModelEntry, Settings
 
 OFFLINE = "offline assistant"
+DIRECT = "direct"
+"""Stands for the model of a call that a person typed in full."""
 _SAMPLE = 10_000  # tokens: long talks may have another price, which is not the one to show
 
 
@@ -19,8 +21,8 @@ def entries_of(settings: Settings) -> tuple[ModelEntry, ...]:
     for entry in entries:
         if names.count(entry.name) > 1:
             raise Misconfigured(f"Two models are called {entry.name!r}: each needs a name of its own.")
-        if entry.name == OFFLINE:
-            raise Misconfigured(f"No model may be called {OFFLINE!r}.")
+        if entry.name in {OFFLINE, DIRECT}:
+            raise Misconfigured(f"No model may be called {entry.name!r}.")
         fault = _fault(entry)
         if fault is not None:
             raise Misconfigured(f"The model {entry.name!r} ([[models]], provider {entry.provider}) {fault}.")

@@ -1,6 +1,7 @@
 """Usage in SQL: a model call is reserved before it is sent, settled with the provider's figures, or released."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,6 +53,12 @@ class Figures(Value):
     cached_tokens: int | None = None
     micros: int | None = None
     estimated_tokens: int | None = None
+
+
+def charge_of(turn: Turn, **more: Any) -> Charge:
+    """Give what a call of a turn is charged with; `more` are the other members of `Charge`."""
+    whose = {"workspace_id": turn.workspace_id, "user_id": turn.user_id, "conversation_id": turn.conversation_id}
+    return Charge.model_validate({**whose, "turn_id": turn.id, **more})
 
 
 async def reserve(work: Work, charge: Charge) -> str:

@@ -10,11 +10,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
+from core.model_entries import DIRECT, OFFLINE
 from core.store import recalls, recollections
 from core.store.database import Database
 from core.store.recollections import Key, Recollection, Whose
 from core.views import CitationView, RecallView
-from workers.llm.offline.speak import NAME
 from workers.memory.port import Embedder, Hit, HitKind, Index, MemoryUnavailable, Scope, Vector
 
 HITS = 40
@@ -32,7 +32,7 @@ _KINDS: tuple[HitKind, ...] = ("message", "fact", "document")
 _ITEM_BYTES, _BYTES_PER_TOKEN = 90, 4
 LONGEST_SHARE = 3
 """No item takes more than one part in so many of the room: a longer one is cut where it is told."""
-_NOBODY = frozenset({None, NAME, "direct"})
+_NOBODY = frozenset({None, OFFLINE, DIRECT})
 """Replies that no model thought of: they hold nothing that their sources do not."""
 _ALL_FACTS = "one of the facts about you"
 _log = structlog.get_logger()

@@ -14,7 +14,7 @@ from core.store import facts, forgetting, learning, recollections
 from core.store.database import Database
 from core.store.facts import BY_MODEL, SAID, Origin
 from core.store.learning import Lesson
-from core.store.usage import Charge
+from core.store.usage import charge_of
 from core.store.work import Work, change
 from workers.failures import as_failure
 from workers.heartbeat import beating
@@ -75,15 +75,7 @@ class Learner:
     async def _ask(self, lesson: Lesson) -> Learnt:
         """Ask a model; one that cannot answer now is asked again later, any other failure means nothing was learnt."""
         turn = lesson.turn
-        whose = Charge(
-            workspace_id=turn.workspace_id,
-            user_id=turn.user_id,
-            conversation_id=turn.conversation_id,
-            turn_id=turn.id,
-            purpose="facts",
-            attempt=activity.info().attempt,
-            model="",
-        )
+        whose = charge_of(turn, purpose="facts", attempt=activity.info().attempt, model="")
         try:
             answer = await self._aside.ask(whose, _ASK, await self._told(lesson))
         except ModelError as error:

@@ -15,7 +15,7 @@ from core.rooms import Rooms
 from core.store import learning, summaries
 from core.store.database import Database
 from core.store.summaries import Said
-from core.store.usage import Charge
+from core.store.usage import charge_of
 from core.store.work import change
 from core.tables.memory import Summary
 from core.tables.work import Turn
@@ -82,15 +82,7 @@ class Summariser:
         return said[: max(1, min(by_turns, len(said) - 1))]
 
     async def _write(self, turn: Turn, known: Summary | None, older: Sequence[Said]) -> tuple[str, str]:
-        whose = Charge(
-            workspace_id=turn.workspace_id,
-            user_id=turn.user_id,
-            conversation_id=turn.conversation_id,
-            turn_id=turn.id,
-            purpose="summary",
-            attempt=activity.info().attempt,
-            model="",
-        )
+        whose = charge_of(turn, purpose="summary", attempt=activity.info().attempt, model="")
         try:
             answer = await self._aside.ask(whose, _ASK.format(words=self._longest // 8), _told(known, older))
         except ModelError as error:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from core.faults import crash_point
 from core.messages import ThinkInput
+from core.model_entries import DIRECT
 from core.store.context import Talk
-from core.store.usage import Charge, Figures
+from core.store.usage import Charge, Figures, charge_of
 from core.views import ConsensusView
 from workers.llm.port import CallAsked, ChatModel, ModelRequest, TextDelta, UsageReported
 from workers.llm.router import Need, Router
@@ -15,8 +16,6 @@ from workers.thinking.attempt import Chosen
 from workers.thinking.brief import Briefing
 from workers.thinking.manner import mode_of
 from workers.thinking.speech import Speech
-
-DIRECT = "direct"
 
 
 @dataclass
@@ -107,12 +106,8 @@ class ModelCalls:
         return Chosen(None, self._charge(step, talk, briefing, attempt, DIRECT))
 
     def _charge(self, step: ThinkInput, talk: Talk, briefing: Briefing, attempt: int, model: str) -> Charge:
-        turn = talk.current.turn
-        return Charge(
-            workspace_id=turn.workspace_id,
-            user_id=turn.user_id,
-            conversation_id=turn.conversation_id,
-            turn_id=turn.id,
+        return charge_of(
+            talk.current.turn,
             round=step.round,
             attempt=attempt,
             provider=self._router.traits(model).provider,

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
+from core.model_entries import OFFLINE
 from core.text import clean_text
 from workers.llm.offline import speak
 from workers.llm.offline.decide import decide
@@ -23,7 +24,7 @@ class OfflineAssistant:
     `delay_seconds` between words is for demonstrations.
     """
 
-    name = speak.NAME
+    name = OFFLINE
     offline = True
 
     def __init__(self, delay_seconds: float = 0.0, embedder: Embedder | None = None) -> None:

@@ -6,7 +6,6 @@ from workers.llm.offline.tools import Reference, Tool
 from workers.llm.offline.understand import Intent
 from workers.llm.port import Recalled
 
-NAME = "offline assistant"
 INTRODUCTION = (
     "I am the built-in offline assistant: I work without a language model. I compare your words with what the "
     "connected services can do, and I cannot answer anything else. To talk to a language model, set "
