@@ -41,17 +41,10 @@ async def _send(server: Server, path: str, headers: Mapping[str, str] | None = N
 
 
 async def parts(server: Server, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
-    """Give what the path answers, as it comes; raises as `answer` does."""
-    headers = {**HEADERS, "Authorization": f"Bearer {await server.token()}"}
-    try:
-        async with server.client.stream("GET", path, params=dict(query), headers=headers, timeout=_LONG) as response:
-            if not response.is_success:
-                await response.aread()
-                answer(response)
-            async for part in response.aiter_bytes():
-                yield part
-    except httpx.TransportError as error:
-        raise _away(error) from None
+    """Give what the path answers, as it comes; raises as `Server.streamed` does."""
+    async with server.streamed(path, query, _LONG) as response:
+        async for part in response.aiter_bytes():
+            yield part
 
 
 async def keep(found: AsyncIterator[bytes], file: Path, *, force: bool) -> int:

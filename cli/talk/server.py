@@ -54,17 +54,20 @@ class Server:
                 break
         return answer(response)
 
-    async def stream(self, path: str, **query: Any) -> AsyncIterator[str]:
-        """Give the text that the path answers, piece by piece; raises ServerError, NotSignedIn or Unavailable."""
+    @asynccontextmanager
+    async def streamed(
+        self, path: str, query: Mapping[str, Any], patience: httpx.Timeout | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """Give an answer that is read as it comes; raises ServerError, NotSignedIn or Unavailable."""
         known = {name: one for name, one in query.items() if one is not None}
         headers = HEADERS | {"Authorization": f"Bearer {await self.token()}"}
+        patience = patience or self._client.timeout
         try:
-            async with self._client.stream("GET", path, params=known, headers=headers) as response:
+            async with self._client.stream("GET", path, params=known, headers=headers, timeout=patience) as response:
                 if not response.is_success:
                     await response.aread()
                     answer(response)
-                async for text in response.aiter_text():
-                    yield text
+                yield response
         except httpx.TransportError as error:
             message = f"The server cannot be reached, or broke off: {str(error) or type(error).__name__}"
             raise Unavailable(message) from None

@@ -54,8 +54,9 @@ def _show_summary(screen: Screen, summary: Mapping[str, Any]) -> None:
 
 async def write_csv(server: Server, _screen: Screen, since: str | None, to: str | None) -> None:
     """Write every call, as the server streams it."""
-    async for text in server.stream("/usage.csv", **{"from": since, "to": to}):
-        sys.stdout.write(clean(text.replace("\r\n", "\n")))
+    async with server.streamed("/usage.csv", {"from": since, "to": to}) as response:
+        async for text in response.aiter_text():
+            sys.stdout.write(clean(text.replace("\r\n", "\n")))
     sys.stdout.flush()
 
 
