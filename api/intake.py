@@ -6,7 +6,8 @@ What is acknowledged is committed. Temporal is told afterwards; what a crash lea
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Literal
+from datetime import timedelta
+from typing import Any, Literal
 
 import structlog
 
@@ -18,8 +19,8 @@ from core.errors import (
     Unavailable,
 )
 from core.faults import crash_point
-from core.ids import Id
-from core.permissions import Door, Principal
+from core.ids import Id, new_id
+from core.permissions import Principal
 from core.rooms import Rooms
 from core.settings import Settings
 from core.store import (
@@ -30,13 +31,14 @@ from core.store import (
     lease,
     outbox,
     replaced,
+    sessions,
     stops,
     submissions,
     turns,
 )
 from core.store.audit import AuditTrail
 from core.store.database import Database
-from core.store.decisions import Answer
+from core.store.decisions import Answer, GrantWish
 from core.store.submissions import NOTHING_SPECIAL, Wishes
 from core.store.work import Stopped, Work, change
 from core.tables.consent import Decision
@@ -83,13 +85,14 @@ class Intake:
         self._workflows = workflows
         self._audit = audit
         self._settings = settings
+        self._fresh = timedelta(seconds=settings.step_up_seconds)
         self._telling: set[asyncio.Task[None]] = set()
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def submit_message(
         self,
         who: Principal,
-        door: Door,
+        door: str,
         conversation_id: str,
         text: str,
         client_message_id: str,
@@ -103,14 +106,14 @@ class Intake:
             )
         return self._begin(turn, duplicate=duplicate)
 
-    async def retry_turn(self, who: Principal, door: Door, turn_id: str, client_message_id: str) -> Accepted:
+    async def retry_turn(self, who: Principal, door: str, turn_id: str, client_message_id: str) -> Accepted:
         """Answer the message of an ended turn again, as a new turn. Raises NotFound, Conflict."""
         async with self._change() as work:
             turn, duplicate = await submissions.add_retry(work, who, door, turn_id, client_message_id)
         return self._begin(turn, duplicate=duplicate)
 
     async def edit_message(
-        self, who: Principal, door: Door, message_id: str, text: str, client_message_id: str
+        self, who: Principal, door: str, message_id: str, text: str, client_message_id: str
     ) -> Accepted:
         """Say one's own message otherwise, in a new version of the conversation. Raises as `submit_message` does."""
         self.check(text)
@@ -120,7 +123,7 @@ class Intake:
         return self._begin(turn, duplicate=duplicate, already_done=done)
 
     async def regenerate_turn(
-        self, who: Principal, door: Door, turn_id: str, client_message_id: str, wishes: Wishes = NOTHING_SPECIAL
+        self, who: Principal, door: str, turn_id: str, client_message_id: str, wishes: Wishes = NOTHING_SPECIAL
     ) -> Accepted:
         """Answer a turn's message once more, in a new version of the conversation. Raises NotFound, Busy."""
         async with self._change() as work:
@@ -154,17 +157,20 @@ class Intake:
     async def submit_decision(
         self,
         who: Principal,
-        door: Door,
+        door: str,
         approval_id: str,
         verdict: DecisionVerdict,
         digest: str,
         decision_id: str,
         comment: str | None,
+        arguments: dict[str, Any] | None = None,
+        remember: GrantWish | None = None,
     ) -> Decided:
         """Keep a decision, then let the approval's workflow judge it.
 
-        Raises NotFound, NotAllowed, AlreadyDecided, Expired, DigestMismatch, and Conflict when the request was lost;
-        refusals are stored and audited too.
+        `arguments`: the person approves these instead; `remember`: and allows the like from now on. Raises NotFound,
+        NotAllowed, AlreadyDecided, Expired, DigestMismatch, Invalid for arguments that cannot be, StepUpRequired,
+        Conflict when the answer adds nothing or the request was lost; refusals are stored and audited too.
         """
         answer = Answer(
             door=door,
@@ -173,6 +179,8 @@ class Intake:
             verdict=verdict,
             digest=digest,
             comment=self._check_comment(comment),
+            arguments=arguments,
+            remember=remember,
         )
         decision = await self._receive(who, answer)
         crash_point("decision.received")
@@ -181,21 +189,21 @@ class Intake:
         async with self._database.reading() as session:
             view = await approvals.one(session, who, approval_id)
         if decision.state == decisions.REFUSED:
-            raise verdicts.refusal(decision.refusal or "conflict", view)
-        if decision.state == decisions.RECEIVED:
-            return Decided(state="received", approval=view)
-        return Decided(state="accepted", approval=verdicts.as_decided(view, who, decision))
+            raise verdicts.refusal(decision.refusal or "conflict", view, decision.detail)
+        return Decided(state="received" if decision.state == decisions.RECEIVED else "accepted", approval=view)
 
     async def _receive(self, who: Principal, answer: Answer) -> Decision:
         async with change(self._database, self._rooms) as work:
             await approvals.one(work.session, who, answer.approval_id)
-            await approvals.lock(work.session, answer.approval_id)
-            view = await approvals.one(work.session, who, answer.approval_id)
+            approval = await approvals.lock(work.session, answer.approval_id)
             earlier = await decisions.sent_before(work.session, answer.update_id)
             if earlier is not None:
                 return earlier
-            refusal = verdicts.refused_at_the_door(who, view, answer.digest)
-            return await decisions.receive(work, self._audit, who, answer, refusal)
+            assurance = await sessions.assurance_of(work.session, who, self._fresh)
+            answer = answer.model_copy(update={"assurance": assurance})
+            made = await decisions.resolve(work.session, who, approval, answer, new_id("dec"))
+            refusal = verdicts.refused_at_the_door(approval, made)
+            return await decisions.receive(work, self._audit, who, answer, made, refusal)
 
     async def _judge(self, decision: Decision) -> Decision:
         try:

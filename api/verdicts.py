@@ -1,35 +1,60 @@
 """What is said to somebody who decided: why an answer does not count, or how the approval stands with it."""
 
 import hashlib
+from dataclasses import replace
 
 from core.clock import now
-from core.errors import AlreadyDecided, AssentError, Conflict, DigestMismatch, Expired, NotAllowed
-from core.permissions import Door, Principal
-from core.store import decisions
-from core.tables.consent import Decision
-from core.values import ApprovalState, DecisionVerdict
+from core.errors import (
+    AlreadyDecided,
+    AssentError,
+    Conflict,
+    DigestMismatch,
+    Expired,
+    Invalid,
+    NotAllowed,
+    StepUpRequired,
+)
+from core.messages import DecisionMade
+from core.permissions import Principal
+from core.store import approvals, decisions
+from core.tables.consent import Approval
+from core.values import ApprovalState
 from core.views import ApprovalView
+from workflows import approval_rules
+
+_STEP_UP = "This needs a fresh proof of who you are: sign in again, or use your authenticator or passkey."
+_SAID = {
+    "comment_required": "Say why: this one needs a comment.",
+    "already_voted": "You have answered this one already; others are still to answer.",
+    "not_needed": "What you could consent to has been given; others are still to answer.",
+}
 
 
-def update_id(who: Principal, door: Door, approval_id: str, decision_id: str) -> str:
+def update_id(who: Principal, door: str, approval_id: str, decision_id: str) -> str:
     """Hash whose answer it is, so that nobody reads another's verdict by guessing an id."""
     parts = f"{who.user_id}\x1f{door}\x1f{approval_id}\x1f{decision_id}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def refused_at_the_door(who: Principal, approval: ApprovalView, digest: str) -> str | None:
+def refused_at_the_door(approval: Approval, made: DecisionMade | None) -> str | None:
     """Give the code of why this answer cannot count, before the workflow is asked; None when it may."""
-    if not approval.approvers.include(who.user_id, who.role, approval.requester_id):
+    if made is None:
         return "not_allowed"
-    if approval.state != ApprovalState.PENDING:
-        return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
-    if digest != approval.digest:
-        return "digest_mismatch"
-    return "expired" if now() >= approval.expires_at else None
+    request = approvals.as_input(approval)
+    standing = replace(
+        approval_rules.begin(request),
+        stage=approval.stage,
+        expires_at=approval.expires_at,
+        escalated=approval.escalated_at is not None,
+    )
+    code = approval_rules.refusal(standing, made, now())
+    if code == "not_allowed" or approval.state == ApprovalState.PENDING:
+        return code
+    return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
 
 
-def refusal(code: str, approval: ApprovalView) -> AssentError:
-    """Make the error that tells a person why the answer does not count."""
+def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> AssentError:
+    """Make the error that tells a person why the answer does not count; `detail` says what is wrong with an edit."""
     facts = {"state": approval.state, "decided_by": approval.decided_by_name, "approval_id": approval.id}
     if code == "not_allowed":
         return NotAllowed("You may not decide this one.", **facts)
@@ -37,25 +62,15 @@ def refusal(code: str, approval: ApprovalView) -> AssentError:
         return Expired("The time to decide is over; that is a refusal.", **facts)
     if code == "digest_mismatch":
         return DigestMismatch("This is not what you were shown: look at it again, then decide.", **facts)
+    if code == "not_valid":
+        return Invalid(detail or "The changed arguments cannot be used.", **facts)
+    if code == "assurance_too_low":
+        return StepUpRequired(_STEP_UP, **facts)
+    if code in _SAID:
+        return Conflict(_SAID[code], reason=code, **facts)
     if code == decisions.LOST:
         return Conflict("The request was lost; ask again.", **facts)
     return AlreadyDecided(_who_decided(approval), **facts)
-
-
-def as_decided(view: ApprovalView, who: Principal, decision: Decision) -> ApprovalView:
-    """Show what the workflow has accepted, though the row may follow some milliseconds later."""
-    if view.state != ApprovalState.PENDING:
-        return view
-    approved = decision.verdict == DecisionVerdict.APPROVE
-    known = {
-        "state": ApprovalState.APPROVED if approved else ApprovalState.REJECTED,
-        "decided_by": who.user_id,
-        "decided_by_name": who.name,
-        "decided_door": decision.door,
-        "decided_at": decision.settled_at,
-        "comment": decision.comment,
-    }
-    return view.model_copy(update=known)
 
 
 def _who_decided(approval: ApprovalView) -> str:

@@ -143,7 +143,7 @@ def _action_shown(action: BoundAction) -> dict[str, Any]:
         "policy": {
             "verdict": ruling.verdict.value,
             "rule": ruling.rule,
-            "approvers": ruling.approvers.model_dump(mode="json"),
+            "asking": ruling.asking.model_dump(mode="json") if ruling.asking else None,
         },
     }
 

@@ -10,13 +10,16 @@ from core.values import Value
 
 
 class Bound(Value):
-    """All that consent is bound to. Ids are text: canonical JSON refuses integers above 2^53 (RFC 8785)."""
+    """All that consent is bound to. Ids are text: canonical JSON refuses integers above 2^53 (RFC 8785).
 
-    version: int = 1
+    `plan`: who has to consent; requests of version 1 had none. Outside requests have no call, turn or conversation.
+    """
+
+    version: int = 2
     workspace_id: str
-    conversation_id: str
-    turn_id: str
-    tool_call_id: str
+    conversation_id: str | None
+    turn_id: str | None
+    tool_call_id: str | None
     action: str
     schema_digest: str
     connection_id: str | None
@@ -25,12 +28,13 @@ class Bound(Value):
     policy_version: int
     expires_at: datetime
     nonce: str
+    plan: dict[str, Any] | None = None
 
 
 def digest_of(bound: Bound) -> str:
     """Give the SHA-256, in hex, of the canonical JSON of what is bound; raises ValueError on what JSON cannot carry."""
     # pydantic writes NaN as null: the arguments go as they are, so that another value is never the same digest.
-    members = bound.model_dump(mode="json", exclude={"arguments"})
+    members = bound.model_dump(mode="json", exclude={"arguments"} | ({"plan"} if bound.plan is None else set()))
     return hashlib.sha256(canonical({**members, "arguments": bound.arguments})).hexdigest()
 
 

@@ -52,6 +52,12 @@ class NotAllowed(AssentError):
     code, status, title = "not_allowed", 403, "Not allowed"
 
 
+class StepUpRequired(NotAllowed):
+    """The person has to prove afresh who they are, and may then do it."""
+
+    code, title = "step_up_required", "Prove who you are"
+
+
 class NotFound(AssentError):
     """Not there, or not for this person."""
 

@@ -14,12 +14,16 @@ from core.values import Value
 from core.views import (
     ApprovalView,
     ConversationView,
+    DeliveryView,
     DocumentView,
+    GrantView,
     MessageView,
     ReadView,
     RecallView,
+    ServiceView,
     ToolCallView,
     TurnView,
+    WorkspaceView,
 )
 
 MAX_EVENT_BYTES = 65_536
@@ -197,6 +201,41 @@ class ApprovalClosed(Value):
     approval: ApprovalView
 
 
+class ApprovalUpdated(Value):
+    """An open approval got a vote, was edited, escalated, or is reminded of."""
+
+    type: Literal["approval.updated"] = "approval.updated"
+    approval: ApprovalView
+
+
+class DeliveryUpdated(Value):
+    """An outbound message was sent, or was given up; in the conversation, or in the inbox of whom it was for."""
+
+    type: Literal["delivery.updated"] = "delivery.updated"
+    delivery: DeliveryView
+
+
+class WorkspaceUpdated(Value):
+    """In every inbox: the workspace is run in another mode."""
+
+    type: Literal["workspace.updated"] = "workspace.updated"
+    workspace: WorkspaceView
+
+
+class ServiceUpdated(Value):
+    """In the inboxes of owners and admins: calls to a service rest, are tried again, or work again."""
+
+    type: Literal["service.updated"] = "service.updated"
+    service: ServiceView
+
+
+class GrantChanged(Value):
+    """In the inboxes of whose calls it allows and of who gave it: given, used up or revoked."""
+
+    type: Literal["grant.changed"] = "grant.changed"
+    grant: GrantView
+
+
 class TurnDelta(Value):
     """Volatile: text of the running answer. Cut what you have to `offset` Unicode code points, then append."""
 
@@ -242,7 +281,12 @@ DurableEvent = Annotated[
     | ToolFailed
     | ToolUnknown
     | ApprovalRequested
-    | ApprovalClosed,
+    | ApprovalUpdated
+    | ApprovalClosed
+    | DeliveryUpdated
+    | WorkspaceUpdated
+    | ServiceUpdated
+    | GrantChanged,
     Field(discriminator="type"),
 ]
 VolatileEvent = Annotated[TurnDelta | Typing, Field(discriminator="type")]

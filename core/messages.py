@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from core.consent import Assurance, ConsentPlan, Decider, Vote
 from core.ids import Id
 from core.values import ApprovalState, CallState, CallVerdict, DecisionVerdict, Value
 
@@ -23,34 +24,70 @@ class LeaseGranted(Value):
 
 
 class Approvers(Value):
-    """Who may decide: the requester when `requester`, and whoever has one of `roles`."""
+    """Who might decide, as requests said it before there were plans. Only such old requests carry it."""
 
     requester: bool = False
     roles: tuple[str, ...] = ()
 
-    def include(self, user_id: str, role: str, requester_id: str) -> bool:
-        """Tell whether this person is among them."""
-        return role in self.roles or (self.requester and user_id == requester_id)
-
 
 class ApprovalInput(Value):
-    """Starts `Approval`. `digest` is what a decision must quote."""
+    """Starts `Approval`. `digest` is what a decision must quote; `requester_person_id` None: the requester's own id.
+
+    `plan` None: an old request, whose `approvers` say it all.
+    """
 
     approval_id: Id
     requester_id: Id
-    approvers: Approvers
+    approvers: Approvers = Approvers()
     digest: str
     expires_at: datetime
+    requester_person_id: Id | None = None
+    plan: ConsentPlan | None = None
 
 
 class DecisionMade(Value):
-    """The update `decide`: an authenticated person's answer, as the server resolved it."""
+    """The update `decide`: an authenticated person's answer, as the server resolved it.
+
+    `in_place_of`: whoever delegated to this person, as they stand. `edits`: the decision row has other arguments, which
+    a worker makes into a revision before the answer counts.
+    """
 
     decision_id: Id
     user_id: Id
     role: str
     verdict: DecisionVerdict
     digest: str
+    person_id: Id | None = None
+    groups: tuple[str, ...] = ()
+    assurance: Assurance = Assurance.L2
+    in_place_of: tuple[Decider, ...] = ()
+    has_comment: bool = False
+    edits: bool = False
+
+
+class Revised(Value):
+    """What a worker made of edited arguments: a new digest and plan, or the code of a refusal."""
+
+    decision_id: Id
+    refusal: str | None = None
+    digest: str = ""
+    plan: ConsentPlan | None = None
+
+
+class ApprovalProgress(Value):
+    """Where an open approval stands after a change, to be written down and told. `revision`: the edit that counts now.
+
+    `escalated`: the other party may decide too; `remind`: whoever is missing is to be told again.
+    """
+
+    approval_id: Id
+    digest: str
+    stage: int
+    votes: tuple[Vote, ...] = ()
+    revision: Id | None = None
+    escalated: bool = False
+    remind: bool = False
+    expires_at: datetime
 
 
 class Withdrawal(Value):
@@ -60,7 +97,10 @@ class Withdrawal(Value):
 
 
 class ApprovalOutcome(Value):
-    """What an approval came to. The gate compares with this digest, never with the stored row's."""
+    """What an approval came to. The gate compares with this digest, never with the stored row's.
+
+    `decision_id` and `user_id` are of the decision that made it. `votes` are all that count; an old outcome has none.
+    """
 
     approval_id: Id
     state: ApprovalState
@@ -68,6 +108,9 @@ class ApprovalOutcome(Value):
     decision_id: Id | None = None
     user_id: Id | None = None
     at: datetime | None = None
+    votes: tuple[Vote, ...] = ()
+    revision: Id | None = None
+    stage: int = 0
 
 
 class ThinkInput(Value):
@@ -102,10 +145,23 @@ class ActInput(Value):
 
 
 class Acted(Value):
-    """What became of a tool call; its result stays in SQL."""
+    """What became of a tool call; its result stays in SQL. `again`: consent was void, and people are asked anew."""
 
     tool_call_id: Id
     state: CallState
+    again: ApprovalInput | None = None
+
+
+class AskInput(Value):
+    """Starts `Ask`: an outside program asks for consent. The request itself is in SQL."""
+
+    approval_id: Id
+
+
+class Prepared(Value):
+    """What policy made of an outside request: `approval` to ask people, None when it is settled already."""
+
+    approval: ApprovalInput | None = None
 
 
 class TurnStep(Value):

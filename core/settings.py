@@ -191,6 +191,13 @@ class Settings(BaseSettings):
     tool_calls: Count = Field(16, description="Tool calls in a turn.")
     turn_limit_seconds: Count = Field(900, description="Longest turn, waits for approvals excluded.")
     approval_expiry_seconds: Count = Field(86400, description="Time to decide, unless policy says otherwise.")
+    pending_approvals: Count = Field(20, description="Approvals that may wait at once in a conversation.")
+    prompts_per_hour: Count = Field(
+        20, description="Prompts that a person gets by chat in an hour; more are in the inbox only."
+    )
+    step_up_seconds: Count = Field(
+        900, description="How long a proof of who somebody is counts as fresh, where policy asks for one (L3)."
+    )
 
     # Limits
     text_bytes: Count = Field(32768, description="Longest text of a message.")

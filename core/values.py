@@ -58,8 +58,24 @@ class CallState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class OperationMode(StrEnum):
+    """How much a workspace leaves to its assistant.
+
+    manual: whatever has an effect is asked, though a rule allows it. assisted: as the rules say. autonomous: what the
+    built-in rules alone would ask of writes and messages is done. emergency: nothing that has not begun is done.
+    """
+
+    MANUAL = "manual"
+    ASSISTED = "assisted"
+    AUTONOMOUS = "autonomous"
+    EMERGENCY = "emergency"
+
+
 class ApprovalState(StrEnum):
-    """requested (not shown yet) -> pending -> one terminal outcome; the first stands."""
+    """requested (not shown yet) -> pending -> one terminal outcome; the first stands.
+
+    void: it was approved, but what it was asked under had changed when it was to be used; people are asked again.
+    """
 
     REQUESTED = "requested"
     PENDING = "pending"
@@ -67,6 +83,7 @@ class ApprovalState(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    VOID = "void"
 
     @property
     def is_open(self) -> bool:

@@ -4,22 +4,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core import events
+from core.consent import Party, asks
 from core.events import DurableEvent, VolatileEvent
 from core.ids import derived_id
-from core.messages import Approvers
 from core.views import (
     ApprovalView,
     ChangeView,
     CitationView,
     ConversationView,
+    DeciderView,
+    DeliveryView,
     DocumentView,
+    GrantView,
     MessageView,
     PreviewView,
     ProblemView,
     ReadView,
     RecallView,
+    ServiceView,
     ToolCallView,
     TurnView,
+    VoteView,
+    WorkspaceView,
 )
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -109,7 +115,8 @@ _approval = ApprovalView(
     arguments={"path": "old-list.txt"},
     preview=PreviewView(summary="Deletes 1 file", changes=(ChangeView(label="old-list.txt", before="14 lines"),)),
     reason="You asked me to delete the old list.",
-    approvers=Approvers(requester=True),
+    plan=asks(Party(requester=True)),
+    deciders=(DeciderView(user_id=ANA, name="Ana"),),
     digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     state="pending",
     expires_at=AT + timedelta(hours=24),
@@ -120,6 +127,44 @@ _approval = ApprovalView(
     comment=None,
 )
 
+_vote = VoteView(
+    decision_id=derived_id("dec", "example"),
+    user_id=ANA,
+    name="Ana",
+    verdict="approve",
+    door="telegram",
+    at=AT,
+)
+_delivery = DeliveryView(
+    id=derived_id("dlv", "example"),
+    kind="prompt",
+    user_id=ANA,
+    conversation_id=CONVERSATION,
+    approval_id=_approval.id,
+    message_id=None,
+    channel="telegram",
+    account="assent_bot",
+    state="sent",
+    attempts=1,
+    detail=None,
+    created_at=AT,
+    updated_at=AT,
+)
+_grant = GrantView(
+    id=derived_id("grt", "example"),
+    user_id=ANA,
+    user_name="Ana",
+    action="email.send",
+    patterns={"to": {"domain": "example.com"}},
+    granted_by=ANA,
+    granted_by_name="Ana",
+    uses=0,
+    uses_left=20,
+    created_at=AT,
+    expires_at=AT + timedelta(days=7),
+)
+_workspace = WorkspaceView(id=derived_id("wks", "example"), name="Home", operation_mode="manual", mode_changed_at=AT)
+_service = ServiceView(connector="web", host="example.com", breaker="open", failures=5, last_failure_at=AT)
 _citation = CitationView(
     kind="document",
     id=derived_id("chk", "example"),
@@ -182,11 +227,16 @@ DURABLE_EXAMPLES: tuple[DurableEvent, ...] = (
     events.ToolFailed(call=_call_as("rejected", ended_at=AT, detail="Ana rejected it.")),
     events.ToolUnknown(call=_call_as("unknown", started_at=AT, detail="The connection broke before an answer came.")),
     events.ApprovalRequested(approval=_approval),
+    events.ApprovalUpdated(approval=_approval.model_copy(update={"votes": (_vote,)})),
     events.ApprovalClosed(
         approval=_approval.model_copy(
             update={"state": "approved", "decided_by": ANA, "decided_by_name": "Ana", "decided_at": AT}
         )
     ),
+    events.DeliveryUpdated(delivery=_delivery),
+    events.WorkspaceUpdated(workspace=_workspace),
+    events.ServiceUpdated(service=_service),
+    events.GrantChanged(grant=_grant),
 )
 VOLATILE_EXAMPLES: tuple[VolatileEvent, ...] = (
     events.TurnDelta(conversation_id=CONVERSATION, turn_id=TURN, attempt=1, offset=0, text="Do"),

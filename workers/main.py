@@ -19,6 +19,8 @@ from core.store.database import Database
 from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.asking.ask import Asker
+from workers.asking.revise import Reviser
+from workers.judging.judge import Judge
 from workers.llm.aside import Aside
 from workers.llm.check import Checker
 from workers.llm.choose import build_router
@@ -88,6 +90,7 @@ class Parts:
     thinker: Thinker
     actor: Actor
     asker: Asker
+    reviser: Reviser
     steps: Steps
     relay: Relay
     reaper: Reaper
@@ -114,10 +117,14 @@ def build_parts(
     audit = AuditTrail(ring)
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     aside = Aside(database, rooms, router)
+    judge = Judge(registry, timedelta(seconds=settings.approval_expiry_seconds))
     return Parts(
-        thinker=_thinker(settings, database, rooms, registry, router, _briefer(settings, database, registry, memory)),
-        actor=Actor(database, rooms, Gate(registry, audit)),
+        thinker=_thinker(
+            settings, database, rooms, registry, router, _briefer(settings, database, registry, memory), judge
+        ),
+        actor=Actor(database, rooms, Gate(registry, audit, judge)),
         asker=Asker(database, rooms, audit),
+        reviser=Reviser(database, registry, judge),
         steps=Steps(database, rooms),
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
@@ -131,7 +138,13 @@ def build_parts(
 
 
 def _thinker(
-    settings: Settings, database: Database, rooms: Rooms, registry: Registry, router: Router, briefer: Briefer
+    settings: Settings,
+    database: Database,
+    rooms: Rooms,
+    registry: Registry,
+    router: Router,
+    briefer: Briefer,
+    judge: Judge,
 ) -> Thinker:
     calls = ModelCalls(router, OfflineAssistant())
     consensus = Consensus(database, rooms, router, calls, registry, settings.consensus)
@@ -142,7 +155,7 @@ def _thinker(
         briefer,
         calls,
         Fallback(database, rooms, router, calls, consensus),
-        Planner(registry, settings.tool_calls, timedelta(seconds=settings.approval_expiry_seconds)),
+        Planner(database, registry, judge, settings.tool_calls),
         Afterwards(database, registry, learns=_learns(settings), context_tokens=settings.context_tokens),
         _known_hosts(settings),
     )
@@ -173,10 +186,16 @@ def build_workers(
     """Make one Temporal worker for each queue but `index`, see `run_memory`. Tests pass a sandboxed `runner`."""
     steps = parts.steps
     reading: list[Callable[..., Any]] = [parts.reader.read_document, parts.reader.fail_document]
+    asking: list[Callable[..., Any]] = [
+        parts.asker.open_approval,
+        parts.asker.note_approval,
+        parts.asker.close_approval,
+    ]
+    asking.append(parts.reviser.revise_approval)
     asides: list[Callable[..., Any]] = [parts.learner.learn, parts.summariser.summarise, parts.checker.check_model]
     activities: dict[str, Sequence[Callable[..., Any]]] = {
         policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],
-        policies.STEPS_QUEUE: [parts.asker.open_approval, parts.asker.close_approval, *reading],
+        policies.STEPS_QUEUE: [*asking, *reading],
         policies.MODELS_QUEUE: [parts.thinker.think, *asides],
         policies.ACTIONS_QUEUE: [parts.actor.act],
         policies.MEMORY_QUEUE: [parts.answerer.look_up],

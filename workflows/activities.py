@@ -8,11 +8,15 @@ from core.messages import (
     Acted,
     ActInput,
     ApprovalOutcome,
+    ApprovalProgress,
+    AskInput,
     DocumentFailure,
     LeaseAnswer,
     LookupAnswer,
     ModelCheck,
     ModelChecked,
+    Prepared,
+    Revised,
     Summarised,
     ThinkInput,
     Thought,
@@ -59,6 +63,24 @@ async def end_turn(step: TurnEnding) -> None:  # noqa: ARG001
 @activity.defn(name="open_approval")
 async def open_approval(approval_id: str) -> bool:  # noqa: ARG001
     """Show a request to everyone who may decide, once its workflow waits durably; False when its turn is over."""
+    _elsewhere()
+
+
+@activity.defn(name="note_approval")
+async def note_approval(progress: ApprovalProgress) -> None:  # noqa: ARG001
+    """Store how an open approval stands after a vote, an edit, an escalation or a reminder, and tell who may decide."""
+    _elsewhere()
+
+
+@activity.defn(name="revise_approval")
+async def revise_approval(decision_id: str) -> Revised:  # noqa: ARG001
+    """Check the arguments that a decision changes, judge and preview them anew, and keep what they became."""
+    _elsewhere()
+
+
+@activity.defn(name="prepare_ask")
+async def prepare_ask(ask: AskInput) -> Prepared:  # noqa: ARG001
+    """Judge what an outside program asks consent for; policy may settle it at once."""
     _elsewhere()
 
 

@@ -1,10 +1,12 @@
-"""One request for consent: waits for people, expires, tells its turn. It outlives the turn that asked."""
+"""One request for consent: waits for people, reminds, escalates, expires, tells its turn. It outlives who asked."""
+
+import asyncio
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from core.messages import ApprovalInput, ApprovalOutcome, DecisionMade, Withdrawal
+    from core.messages import ApprovalInput, ApprovalOutcome, ApprovalProgress, DecisionMade, Withdrawal
     from workflows import activities, approval_rules, policies
 
 
@@ -15,8 +17,11 @@ class Approval:
     @workflow.init
     def __init__(self, request: ApprovalInput) -> None:
         """Begin undecided."""
-        self._standing = approval_rules.Standing(request)
+        self._standing = approval_rules.begin(request)
         self._closed = False
+        self._changes = 0
+        self._noted = 0
+        self._editing = asyncio.Lock()
 
     @workflow.run
     async def run(self, request: ApprovalInput) -> ApprovalOutcome:
@@ -36,23 +41,45 @@ class Approval:
         await workflow.wait_condition(lambda: opening.done() or not self._standing.is_open)
         if opening.done() and not opening.result():
             self._standing = approval_rules.withdraw(self._standing, None, workflow.now())
-        outcome = await self._wait(request)
+        outcome = await self._wait()
         await self._close(outcome)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome
 
-    async def _wait(self, request: ApprovalInput) -> ApprovalOutcome:
+    async def _wait(self) -> ApprovalOutcome:
         while self._standing.outcome is None:
-            left = request.expires_at - workflow.now()
             try:
                 await workflow.wait_condition(
-                    lambda: not self._standing.is_open,
-                    timeout=left,
+                    lambda: not self._standing.is_open or self._noted < self._changes,
+                    timeout=approval_rules.next_at(self._standing) - workflow.now(),
                     timeout_summary="time to decide",
                 )
             except TimeoutError:
-                self._standing = approval_rules.expire(self._standing, workflow.now())
+                await self._tick()
+            if self._standing.is_open and self._noted < self._changes:
+                await self._note(approval_rules.progress(self._standing))
         return self._standing.outcome
+
+    async def _tick(self) -> None:
+        """Remind, escalate or expire: whatever the time asks for."""
+        before = self._standing
+        self._standing = approval_rules.tick(before, workflow.now())
+        remind = self._standing.reminded > before.reminded
+        if self._standing.is_open and (remind or self._standing.escalated != before.escalated):
+            await self._note(approval_rules.progress(self._standing, remind=remind))
+
+    async def _note(self, progress: ApprovalProgress) -> None:
+        """Write down how it stands, and tell those who may decide now. Regular, not local: see `_close`."""
+        changes = self._changes
+        await workflow.execute_activity(
+            activities.note_approval,
+            progress,
+            task_queue=policies.sibling_queue(policies.STEPS_QUEUE),
+            start_to_close_timeout=policies.STEP_TIMEOUT,
+            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+            retry_policy=policies.STEP_RETRY,
+        )
+        self._noted = max(self._noted, changes)
 
     async def _close(self, outcome: ApprovalOutcome) -> None:
         """Write it down. Not as a local step: that would be written before Temporal has kept what made the outcome.
@@ -70,29 +97,57 @@ class Approval:
         self._closed = True
 
     @workflow.update
-    async def decide(self, decision: DecisionMade) -> ApprovalOutcome:
-        """Take a decision; answers, once it is written down, with the outcome it made. Later ones are refused then."""
+    async def decide(self, decision: DecisionMade) -> ApprovalOutcome | None:
+        """Take a decision; answers, once it is written down, with the outcome there is, None while others miss.
+
+        An edit stands though its editor's own vote does not count.
+        """
+        edits = decision.edits
+        if edits:
+            decision = await self._revise(decision)
         code = approval_rules.refusal(self._standing, decision, workflow.now())
-        self._standing = approval_rules.decide(self._standing, decision, workflow.now())
-        await workflow.wait_condition(lambda: self._closed)
-        if code is not None:
-            raise ApplicationError(code, type=code, non_retryable=True)
-        return self._decided()
+        if code is None:
+            self._standing = approval_rules.decide(self._standing, decision, workflow.now())
+            self._changes += 1
+        change = self._changes
+        await workflow.wait_condition(lambda: self._closed or (self._standing.is_open and self._noted >= change))
+        if code is not None and not edits:
+            raise _refused(code)
+        return self._standing.outcome
 
     @decide.validator
     def _check_decision(self, decision: DecisionMade) -> None:
         code = approval_rules.refusal(self._standing, decision, workflow.now())
         if code is not None and (self._standing.is_open or self._closed):
-            raise ApplicationError(code, type=code, non_retryable=True)
+            raise _refused(code)
+
+    async def _revise(self, decision: DecisionMade) -> DecisionMade:
+        """Let a worker check the changed arguments and judge them anew; gives the vote on what they became."""
+        async with self._editing:
+            revised = await workflow.execute_activity(
+                activities.revise_approval,
+                decision.decision_id,
+                task_queue=policies.sibling_queue(policies.STEPS_QUEUE),
+                start_to_close_timeout=policies.REVISION_TIMEOUT,
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                retry_policy=policies.STEP_RETRY,
+            )
+            code = approval_rules.refusal(self._standing, decision, workflow.now()) or revised.refusal
+            if code is not None:
+                raise _refused(code)
+            self._standing = approval_rules.revise(self._standing, revised)
+            self._changes += 1
+        return decision.model_copy(update={"digest": revised.digest, "edits": False})
 
     @workflow.update
     def withdraw(self, withdrawal: Withdrawal) -> ApprovalOutcome:
         """Close it because the turn was stopped; an earlier outcome stands."""
         self._standing = approval_rules.withdraw(self._standing, withdrawal.user_id, workflow.now())
-        return self._decided()
-
-    def _decided(self) -> ApprovalOutcome:
         if self._standing.outcome is None:
             message = "the approval is still open"
             raise ApplicationError(message, type="conflict", non_retryable=True)
         return self._standing.outcome
+
+
+def _refused(code: str) -> ApplicationError:
+    return ApplicationError(code, type=code, non_retryable=True)

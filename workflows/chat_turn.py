@@ -9,6 +9,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 with workflow.unsafe.imports_passed_through():
     from core.messages import (
+        Acted,
         ActInput,
         ApprovalInput,
         ApprovalOutcome,
@@ -58,8 +59,7 @@ class ChatTurn:
             thought = await self._think(number)
             if thought.ended or self._stopped:
                 return
-            await self._carry_out(thought.calls)
-            asked = any(call.approval for call in thought.calls)
+            asked = await self._carry_out(thought.calls)
             if self._stopped or (asked and not await self._has_lease()):
                 return
         await self._fail("too_many_rounds", "The assistant went on asking for actions without an answer.")
@@ -85,15 +85,20 @@ class ChatTurn:
     def _left(self) -> timedelta:
         return timedelta(seconds=self._turn.limit_seconds) - self._spent
 
-    async def _carry_out(self, calls: tuple[PlannedCall, ...]) -> None:
+    async def _carry_out(self, calls: tuple[PlannedCall, ...]) -> bool:
+        """Make the allowed calls and ask about the others; tells whether anybody was asked."""
         began = workflow.now()
         self._asking = 0
         asked = [asyncio.create_task(self._ask_then_act(call, call.approval)) for call in calls if call.approval]
-        await asyncio.gather(*(self._act(call) for call in calls if call.verdict is CallVerdict.ALLOW))
+        allowed = [call for call in calls if call.verdict is CallVerdict.ALLOW]
+        acted = await asyncio.gather(*(self._act(call) for call in allowed))
+        void = [(call, one.again) for call, one in zip(allowed, acted, strict=True) if one.again]
+        asked += [asyncio.create_task(self._ask_then_act(call, again)) for call, again in void]
         self._spent += workflow.now() - began
         if await self._are_asked(asked):
             await self._park()
         await asyncio.gather(*asked)
+        return bool(asked)
 
     async def _are_asked(self, asked: list[asyncio.Task[None]]) -> bool:
         """Wait until every approval has begun (a local step before that would hold it up); whether any is open."""
@@ -105,24 +110,24 @@ class ChatTurn:
         return not self._stopped and not all(task.done() for task in asked)
 
     async def _ask_then_act(self, call: PlannedCall, request: ApprovalInput) -> None:
-        if self._stopped:
-            return
-        asking = await workflow.start_child_workflow(
-            Approval.run,
-            request,
-            id=f"approval-{request.approval_id}",
-            task_queue=policies.sibling_queue(policies.TURNS_QUEUE),
-            task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            cancellation_type=workflow.ChildWorkflowCancellationType.TRY_CANCEL,
-        )
-        self._asking += 1
-        outcome: ApprovalOutcome = await asking
-        if outcome.state is ApprovalState.APPROVED:
-            await self._act(call, outcome)
+        """Ask people, then act; where consent turned out void at the gate, they are asked again."""
+        again: ApprovalInput | None = request
+        while again is not None and not self._stopped:
+            asking = await workflow.start_child_workflow(
+                Approval.run,
+                again,
+                id=f"approval-{again.approval_id}",
+                task_queue=policies.sibling_queue(policies.TURNS_QUEUE),
+                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                cancellation_type=workflow.ChildWorkflowCancellationType.TRY_CANCEL,
+            )
+            self._asking += again is request
+            outcome: ApprovalOutcome = await asking
+            again = (await self._act(call, outcome)).again if outcome.state is ApprovalState.APPROVED else None
 
-    async def _act(self, call: PlannedCall, outcome: ApprovalOutcome | None = None) -> None:
-        await workflow.execute_activity(
+    async def _act(self, call: PlannedCall, outcome: ApprovalOutcome | None = None) -> Acted:
+        return await workflow.execute_activity(
             activities.act,
             ActInput(tool_call_id=call.tool_call_id, outcome=outcome),
             task_queue=policies.sibling_queue(policies.ACTIONS_QUEUE),

@@ -37,8 +37,12 @@ TOOL_RETRY = RetryPolicy(
 STEP_TIMEOUT = timedelta(seconds=10)
 STEP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.2), maximum_interval=timedelta(seconds=5))
 
+REVISION_TIMEOUT = timedelta(seconds=20)
+"""Of checking edited arguments: the connector says anew what they would do."""
+
 START_TIMEOUT = timedelta(seconds=8)
 UPDATE_TIMEOUT = timedelta(seconds=8)
+PREPARE_TIMEOUT = timedelta(seconds=20)
 
 READ_TIMEOUT = timedelta(minutes=15)
 READ_RETRY = RetryPolicy(

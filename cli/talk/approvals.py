@@ -13,7 +13,6 @@ from cli.talk.server import Server
 from cli.talk.values import lines_of
 from core.clock import now
 from core.errors import Invalid
-from core.messages import Approvers
 from core.permissions import Door
 from core.text import reveal
 from core.values import ApprovalState, DecisionVerdict
@@ -139,7 +138,7 @@ def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> N
     _render_preview(show, approval)
     if approval.reason:
         show(f"  the assistant's own words, not checked: {reveal(approval.reason)}", "dim")
-    show(f"  who decides  {deciders(approval.approvers)}")
+    show(f"  who decides  {deciders(approval)}")
     state = remaining(approval) if approval.state == ApprovalState.PENDING else outcome(approval)
     show(f"  state      {state}")
     show(f"  digest     {approval.digest[:SHORT]}    id {approval.id}")
@@ -171,10 +170,9 @@ def has_hidden(approval: ApprovalView) -> bool:
     return any(reveal(text) != text for text in texts)
 
 
-def deciders(approvers: Approvers) -> str:
+def deciders(approval: ApprovalView) -> str:
     """Write who may decide."""
-    named = ["the requester"] if approvers.requester else []
-    return " or ".join([*named, *(f"any {role}" for role in approvers.roles)]) or "nobody"
+    return " or ".join(reveal(one.name) for one in approval.deciders) or "nobody"
 
 
 def remaining(approval: ApprovalView) -> str:

@@ -1,33 +1,43 @@
 """Approvals in SQL: requested with their call, opened once their workflow waits, closed, consumed once."""
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
 
 from core.clock import now
+from core.consent import ConsentPlan, Vote
 from core.errors import NotFound
-from core.events import ApprovalClosed, ApprovalRequested, DurableEvent
-from core.messages import ApprovalInput, ApprovalOutcome, Approvers
+from core.events import ApprovalClosed, ApprovalRequested, ApprovalUpdated, DurableEvent
+from core.messages import ApprovalInput, ApprovalOutcome, ApprovalProgress
 from core.permissions import Principal
-from core.store import calls, lease, streams
+from core.store import calls, deciders, lease, streams
 from core.store.audit import AuditTrail
 from core.store.viewing import approval_view
 from core.store.visibility import sees_approval
 from core.store.work import Work
-from core.tables.consent import Approval, Decision
-from core.tables.people import Membership, User
+from core.tables.consent import Approval, ApprovalParty, Decision
+from core.tables.people import User
 from core.tables.talk import Conversation
 from core.tables.work import ToolCall
 from core.values import ApprovalState, CallState, TurnState
-from core.views import ApprovalView
+from core.views import ApprovalView, VoteView
 
 _CALL_STATE = {
     ApprovalState.REJECTED: CallState.REJECTED,
     ApprovalState.EXPIRED: CallState.EXPIRED,
     ApprovalState.WITHDRAWN: CallState.NOT_RUN,
 }
-_CLOSED = (ApprovalState.APPROVED, ApprovalState.REJECTED, ApprovalState.EXPIRED, ApprovalState.WITHDRAWN)
+_CLOSED = (
+    ApprovalState.APPROVED,
+    ApprovalState.REJECTED,
+    ApprovalState.EXPIRED,
+    ApprovalState.WITHDRAWN,
+    ApprovalState.VOID,
+)
 
 
 async def page(
@@ -68,12 +78,13 @@ def _states(state: str | None) -> tuple[ApprovalState, ...]:
     return _CLOSED if state == "decided" else (ApprovalState.PENDING, *_CLOSED)
 
 
-def _seen_by(who: Principal) -> Select[Approval, str, str]:
-    decider = aliased(User)
+def _seen_by(who: Principal) -> Select[Approval, str, str, str]:
+    decider, editor = aliased(User), aliased(User)
     return (
-        select(Approval, User.name, decider.name)
+        select(Approval, User.name, decider.name, editor.name)
         .join(User, User.id == Approval.requester_id)
         .outerjoin(decider, decider.id == Approval.decided_by)
+        .outerjoin(editor, editor.id == Approval.edited_by)
         .where(sees_approval(who), Approval.state != ApprovalState.REQUESTED)
     )
 
@@ -99,7 +110,8 @@ def as_input(row: Approval) -> ApprovalInput:
     return ApprovalInput(
         approval_id=row.id,
         requester_id=row.requester_id,
-        approvers=Approvers.model_validate(row.approvers),
+        requester_person_id=row.requester_person_id,
+        plan=ConsentPlan.model_validate(row.plan),
         digest=row.digest,
         expires_at=row.expires_at,
     )
@@ -113,13 +125,89 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
     approval = await lock(work.session, approval_id)
     if approval.state != ApprovalState.REQUESTED:
         return (approval if ApprovalState(approval.state).is_open else None), False
-    _, turn = await lease.lock_turn(work.session, approval.turn_id)
-    if TurnState(turn.state).is_terminal:
-        return None, False
+    if approval.turn_id is not None:
+        _, turn = await lease.lock_turn(work.session, approval.turn_id)
+        if TurnState(turn.state).is_terminal:
+            return None, False
     approval.state, approval.opened_at = ApprovalState.PENDING, now()
+    people = await write_parties(work.session, approval)
     await work.session.flush()
-    await _tell(work, approval, ApprovalRequested(approval=await _view(work.session, approval)))
+    await tell(work, approval, ApprovalRequested(approval=await view_of(work.session, approval)), people)
     return approval, True
+
+
+async def note(work: Work, progress: ApprovalProgress) -> Approval | None:
+    """Store how an open approval stands and tell everyone; None when that is no news, or it is closed.
+
+    The rows of votes, the edit and the parties follow from the workflow's word alone.
+    """
+    approval = await lock(work.session, progress.approval_id)
+    if not ApprovalState(approval.state).is_open:
+        return None
+    before = (approval.digest, approval.stage, len(approval.votes), approval.escalated_at is not None)
+    after = (progress.digest, progress.stage, len(progress.votes), progress.escalated)
+    if before == after and not progress.remind:
+        return None
+    if progress.revision is not None and approval.digest != progress.digest:
+        await apply_revision(work.session, approval, progress.revision)
+    approval.stage, approval.expires_at = progress.stage, progress.expires_at
+    approval.votes = await vote_rows(work.session, progress.votes)
+    if progress.escalated and approval.escalated_at is None:
+        approval.escalated_at = now()
+    people = await write_parties(work.session, approval)
+    await work.session.flush()
+    await tell(work, approval, ApprovalUpdated(approval=await view_of(work.session, approval)), people)
+    return approval
+
+
+async def apply_revision(session: AsyncSession, approval: Approval, decision_id: str) -> None:
+    """Put what an edit made of an approval, and of its call, in the place of what was there."""
+    decision = await session.get_one(Decision, decision_id)
+    revision = decision.revision or {}
+    approval.arguments, approval.preview = revision["arguments"], revision["preview"]
+    approval.plan, approval.bound, approval.digest = revision["plan"], revision["bound"], revision["digest"]
+    approval.rule, approval.policy_version = revision["rule"], revision["policy_version"]
+    approval.revision, approval.edited_by = approval.revision + 1, decision.user_id
+    if approval.tool_call_id is not None:
+        call = await session.get_one(ToolCall, approval.tool_call_id)
+        call.arguments, call.edited_by = revision["arguments"], decision.user_id
+
+
+async def vote_rows(session: AsyncSession, votes: Sequence[Vote]) -> list[dict[str, Any]]:
+    """Give votes as they are stored and shown, with names, doors and comments."""
+    rows = []
+    for vote in votes:
+        decision = await session.get(Decision, vote.decision_id)
+        seat = vote.in_place_of
+        row = VoteView(
+            decision_id=vote.decision_id,
+            user_id=vote.voter.user_id,
+            name=await _name_of(session, vote.voter.user_id) or "",
+            in_place_of=await _name_of(session, seat.user_id) if seat else None,
+            verdict=vote.verdict,
+            door=decision.door if decision else "",
+            assurance=vote.assurance,
+            stage=vote.stage,
+            comment=decision.comment if decision else None,
+            at=vote.at,
+        )
+        rows.append(row.model_dump(mode="json"))
+    return rows
+
+
+async def write_parties(session: AsyncSession, approval: Approval) -> list[str]:
+    """Write anew who may decide now; gives their membership ids."""
+    plan = ConsentPlan.model_validate(approval.plan)
+    entitled = deciders.ways(plan, approval.stage, approval.requester_id, escalated=approval.escalated_at is not None)
+    await session.execute(delete(ApprovalParty).where(ApprovalParty.approval_id == approval.id))
+    session.add_all(
+        [ApprovalParty(approval_id=approval.id, kind=kind, value=value) for kind, value in sorted(entitled)]
+    )
+    people = await deciders.people_for(session, approval.workspace_id, entitled)
+    if plan.exclude_requester:
+        people = [one for one in people if one[1].user_id != approval.requester_id]
+    approval.deciders = [view.model_dump(mode="json") for _, view in people[: deciders.SHOWN]]
+    return [member for member, _ in people]
 
 
 async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None) -> Approval | None:
@@ -131,17 +219,21 @@ async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None)
     if not ApprovalState(approval.state).is_open:
         return None
     shown = approval.state == ApprovalState.PENDING
+    if outcome.revision is not None and approval.digest != outcome.digest:
+        await apply_revision(work.session, approval, outcome.revision)
     approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
     approval.decision_id = outcome.decision_id
+    if outcome.votes:
+        approval.votes, approval.stage = await vote_rows(work.session, outcome.votes), outcome.stage
     decision = await _decision(work.session, outcome.decision_id)
     if decision is not None:
         approval.comment, approval.decided_door = decision.comment, decision.door
     await work.session.flush()
-    view = await _view(work.session, approval)
+    view = await view_of(work.session, approval)
     if shown:
-        await _tell(work, approval, ApprovalClosed(approval=view))
+        await tell(work, approval, ApprovalClosed(approval=view), await asked(work.session, approval))
     refused = _CALL_STATE.get(outcome.state)
-    if refused is not None:
+    if refused is not None and approval.tool_call_id is not None:
         _, call = await calls.lock(work.session, approval.tool_call_id)
         await calls.settle(work, call, refused, detail=detail or _sentence(approval, view.decided_by_name))
     return approval
@@ -181,7 +273,7 @@ async def drop_unsent(work: Work, turn_id: str) -> None:
 async def _unsent(session: AsyncSession, turn_id: str) -> list[tuple[ToolCall, Approval | None]]:
     statement = (
         select(ToolCall, Approval)
-        .outerjoin(Approval, Approval.tool_call_id == ToolCall.id)
+        .outerjoin(Approval, calls.STANDING)
         .where(ToolCall.turn_id == turn_id, ToolCall.state.in_([CallState.PROPOSED, CallState.AWAITING]))
         .order_by(ToolCall.round, ToolCall.place)
         .execution_options(populate_existing=True)
@@ -214,24 +306,22 @@ async def consume(session: AsyncSession, approval_id: str) -> bool:
 
 
 async def lock(session: AsyncSession, approval_id: str) -> Approval:
-    """Lock an approval's conversation, then the approval (as the statement names them); raises NotFound."""
-    statement = (
-        select(Conversation, Approval)
-        .join(Approval, Approval.conversation_id == Conversation.id)
-        .where(Approval.id == approval_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    found = (await session.execute(statement)).one_or_none()
+    """Lock an approval's conversation, if it has one, then the approval; raises NotFound."""
+    conversation = select(Conversation.id).join(Approval, Approval.conversation_id == Conversation.id)
+    await session.execute(conversation.where(Approval.id == approval_id).with_for_update(of=Conversation))
+    statement = select(Approval).where(Approval.id == approval_id).with_for_update()
+    found = (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
     if found is None:
         message = "There is no such approval."
         raise NotFound(message)
-    return found[1]
+    return found
 
 
-async def _view(session: AsyncSession, approval: Approval) -> ApprovalView:
+async def view_of(session: AsyncSession, approval: Approval) -> ApprovalView:
+    """Show an approval to whoever may see it."""
     requester = await _name_of(session, approval.requester_id)
-    return approval_view(approval, requester or "", await _name_of(session, approval.decided_by))
+    decided_by = await _name_of(session, approval.decided_by)
+    return approval_view(approval, requester or "", decided_by, await _name_of(session, approval.edited_by))
 
 
 async def _name_of(session: AsyncSession, user_id: str | None) -> str | None:
@@ -239,22 +329,19 @@ async def _name_of(session: AsyncSession, user_id: str | None) -> str | None:
     return user.name if user else None
 
 
-async def _tell(work: Work, approval: Approval, event: DurableEvent) -> None:
-    await streams.append(work, approval.conversation_id, event)
-    for membership_id in await _inboxes(work.session, approval):
+async def tell(work: Work, approval: Approval, event: DurableEvent, inboxes: Sequence[str]) -> None:
+    """Write an event to the approval's conversation, if any, and to the inboxes of these members."""
+    if approval.conversation_id is not None:
+        await streams.append(work, approval.conversation_id, event)
+    for membership_id in inboxes:
         await streams.notify(work, membership_id, event)
 
 
-async def _inboxes(session: AsyncSession, approval: Approval) -> list[str]:
-    approvers = Approvers.model_validate(approval.approvers)
-    entitled: ColumnElement[bool] = Membership.role.in_(approvers.roles)
-    if approvers.requester:
-        entitled = entitled | (Membership.user_id == approval.requester_id)
-    statement = (
-        select(Membership.id)
-        .join(User, User.id == Membership.user_id)
-        .where(Membership.workspace_id == approval.workspace_id, entitled)
-        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
-        .order_by(Membership.id)
-    )
-    return list((await session.execute(statement)).scalars())
+async def asked(session: AsyncSession, approval: Approval) -> list[str]:
+    """Give the membership ids of all who were ever told of it: those of now, of earlier stages, and who answered."""
+    plan = ConsentPlan.model_validate(approval.plan)
+    escalated = approval.escalated_at is not None
+    stages = range(approval.stage + 1)
+    entitled = {way for one in stages for way in deciders.ways(plan, one, approval.requester_id, escalated=escalated)}
+    entitled |= {("user", vote["user_id"]) for vote in approval.votes}
+    return [member for member, _ in await deciders.people_for(session, approval.workspace_id, entitled)]

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.errors import Conflict, NotAllowed, NotFound
 from core.ids import derived_id, new_id
-from core.permissions import Door, Principal
+from core.permissions import Principal
 from core.store import conversations, messages, paths, replaced, stops, submissions, turns
 from core.store.submissions import Wishes
 from core.store.viewing import message_view, turn_view
@@ -20,7 +20,7 @@ EDIT, REGENERATE, ORIGINAL = "edit", "regenerate", "original"
 
 
 async def edit(
-    work: Work, who: Principal, door: Door, message_id: str, text: str, client_message_id: str
+    work: Work, who: Principal, door: str, message_id: str, text: str, client_message_id: str
 ) -> tuple[Turn, bool]:
     """Say one's own message otherwise, in a new version; the same client id gives the same turn, and True.
 
@@ -47,7 +47,7 @@ async def edit(
 
 
 async def regenerate(
-    work: Work, who: Principal, door: Door, turn_id: str, client_message_id: str, wishes: Wishes
+    work: Work, who: Principal, door: str, turn_id: str, client_message_id: str, wishes: Wishes
 ) -> tuple[Turn, bool]:
     """Answer a turn's message once more, in a new version; the same client id gives the same turn, and True.
 
@@ -66,7 +66,7 @@ async def regenerate(
 async def _enter(
     work: Work,
     who: Principal,
-    door: Door,
+    door: str,
     conversation: Conversation,
     at: Turn,
     message: Message | None,
@@ -110,7 +110,7 @@ async def _fork(session: AsyncSession, who: Principal, conversation: Conversatio
     )
 
 
-def _edited(old: Message, who: Principal, door: Door, text: str, client_message_id: str) -> Message:
+def _edited(old: Message, who: Principal, door: str, text: str, client_message_id: str) -> Message:
     return Message(
         id=new_id("msg"),
         conversation_id=old.conversation_id,

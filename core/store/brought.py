@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.clock import now
 from core.events import MessageCreated, TurnFinished, TurnStopped
 from core.ids import new_id
-from core.permissions import Door, Principal
+from core.permissions import Principal
 from core.store import changes, messages, streams
 from core.store.prompts import Line
 from core.store.viewing import message_view, turn_view
@@ -41,14 +41,14 @@ def exchanges(lines: Sequence[Line]) -> list[tuple[str, str]]:
 
 
 async def keep(
-    work: Work, who: Principal, door: Door, conversation: ConversationView, pairs: Sequence[tuple[str, str]]
+    work: Work, who: Principal, door: str, conversation: ConversationView, pairs: Sequence[tuple[str, str]]
 ) -> None:
     """Write the exchanges into a conversation that this transaction made."""
     for said, answer in pairs:
         await _keep(work, who, door, conversation, said, answer)
 
 
-async def _keep(work: Work, who: Principal, door: Door, conversation: ConversationView, said: str, answer: str) -> None:
+async def _keep(work: Work, who: Principal, door: str, conversation: ConversationView, said: str, answer: str) -> None:
     first = await streams.reserve(work, conversation.id, 3 if answer else 2)
     turn = _turn(who, door, conversation, first, answered=bool(answer))
     message = _message(who, door, turn, said, first)
@@ -67,7 +67,7 @@ async def _keep(work: Work, who: Principal, door: Door, conversation: Conversati
     changes.note(work, "turn", turn.id)
 
 
-def _turn(who: Principal, door: Door, conversation: ConversationView, place: int, *, answered: bool) -> Turn:
+def _turn(who: Principal, door: str, conversation: ConversationView, place: int, *, answered: bool) -> Turn:
     at = now()
     return Turn(
         id=new_id("trn"),
@@ -85,7 +85,7 @@ def _turn(who: Principal, door: Door, conversation: ConversationView, place: int
     )
 
 
-def _message(who: Principal, door: Door, turn: Turn, text: str, position: int) -> Message:
+def _message(who: Principal, door: str, turn: Turn, text: str, position: int) -> Message:
     return Message(
         id=turn.message_id,
         conversation_id=turn.conversation_id,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -16,8 +16,11 @@ from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.talk import Conversation
 from core.tables.work import Intent, ToolCall, Turn
-from core.values import CallState
+from core.values import ApprovalState, CallState
 from core.views import ToolCallView
+
+STANDING = and_(Approval.tool_call_id == ToolCall.id, Approval.state != ApprovalState.VOID)
+"""The approval that a call waits or waited for; one that turned out void was asked again."""
 
 
 async def of_turn(session: AsyncSession, who: Principal, turn_id: str) -> list[ToolCallView]:
@@ -36,7 +39,7 @@ async def _views(session: AsyncSession, who: Principal, which: Any, limit: int) 
     statement = (
         select(ToolCall, Approval.id)
         .join(Conversation, Conversation.id == ToolCall.conversation_id)
-        .outerjoin(Approval, Approval.tool_call_id == ToolCall.id)
+        .outerjoin(Approval, STANDING)
         .where(which, sees_conversation(who), Conversation.deleted_at.is_(None))
         .order_by(ToolCall.created_at.desc(), ToolCall.round.desc(), ToolCall.place.desc())
         .limit(limit)
@@ -64,9 +67,10 @@ async def lock(session: AsyncSession, tool_call_id: str) -> tuple[Turn, ToolCall
 
 
 async def approval_of(session: AsyncSession, tool_call_id: str) -> Approval | None:
-    """Read the approval that a tool call waited for."""
-    statement = select(Approval).where(Approval.tool_call_id == tool_call_id)
-    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+    """Read the approval that a tool call waited for; where people were asked again, the newest."""
+    statement = select(Approval).where(Approval.tool_call_id == tool_call_id).order_by(Approval.generation.desc())
+    statement = statement.limit(1).execution_options(populate_existing=True)
+    return (await session.execute(statement)).scalar_one_or_none()
 
 
 async def intent_of(session: AsyncSession, tool_call_id: str) -> Intent | None:

@@ -11,7 +11,7 @@ from core.clock import now
 from core.errors import Invalid, NotAllowed, NotFound
 from core.events import ConversationCreated, ConversationDeleted, ConversationUpdated, DurableEvent
 from core.ids import new_id
-from core.permissions import Door, Principal
+from core.permissions import Principal
 from core.store import changes, modes, streams
 from core.store.viewing import conversation_view
 from core.store.visibility import sees_conversation
@@ -23,7 +23,7 @@ from core.views import ConversationView
 
 
 async def create(
-    work: Work, who: Principal, door: Door, *, title: str, mode: str, when_busy: WhenBusy = WhenBusy.QUEUE
+    work: Work, who: Principal, door: str, *, title: str, mode: str, when_busy: WhenBusy = WhenBusy.QUEUE
 ) -> ConversationView:
     """Begin a conversation of this person. Raises NotAllowed for a viewer, UnknownMode."""
     check_may_talk(who)

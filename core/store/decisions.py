@@ -1,15 +1,18 @@
 """Decisions in SQL: received before anybody hears of them, then accepted or refused."""
 
 from datetime import timedelta
+from typing import Any
 
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
+from core.consent import Assurance
 from core.ids import new_id
 from core.messages import DecisionMade
-from core.permissions import Door, Principal
-from core.store import approvals
+from core.permissions import Principal
+from core.store import approvals, deciders
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
@@ -20,15 +23,29 @@ LOST = "closed"
 """The refusal of a decision about a request whose workflow was lost."""
 
 
-class Answer(Value):
-    """What a person answers, and through which door; `update_id` is the same for the same click."""
+class GrantWish(Value):
+    """What "always allow" means as somebody confirms it: what arguments may be, for how many seconds, how often."""
 
-    door: Door
+    patterns: dict[str, Any]
+    seconds: float = Field(gt=0, le=90 * 86_400)
+    uses: int | None = Field(None, ge=1, le=10_000)
+
+
+class Answer(Value):
+    """What a person answers, and through which door; `update_id` is the same for the same click.
+
+    `arguments`: changed by the person; `remember`: "always allow" from now on.
+    """
+
+    door: str
     approval_id: str
     update_id: str
     verdict: DecisionVerdict
     digest: str
     comment: str | None
+    assurance: Assurance = Assurance.L2
+    arguments: dict[str, Any] | None = None
+    remember: GrantWish | None = None
 
 
 async def sent_before(session: AsyncSession, update_id: str) -> Decision | None:
@@ -37,9 +54,40 @@ async def sent_before(session: AsyncSession, update_id: str) -> Decision | None:
     return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def receive(work: Work, audit: AuditTrail, who: Principal, answer: Answer, refusal: str | None) -> Decision:
-    """Write a decision as received, or as refused at the door for this reason."""
-    row = Decision(id=new_id("dec"), user_id=who.user_id, role=who.role, created_at=now(), **answer.model_dump())
+async def resolve(
+    session: AsyncSession, who: Principal, approval: Approval, answer: Answer, decision_id: str
+) -> DecisionMade | None:
+    """Give an answer as its workflow will hear it, the person as they stand now; None when they are not here."""
+    person = await deciders.decider_of(session, approval.workspace_id, who.user_id)
+    if person is None:
+        return None
+    return DecisionMade(
+        decision_id=decision_id,
+        user_id=person.user_id,
+        role=person.role,
+        verdict=answer.verdict,
+        digest=answer.digest,
+        person_id=person.person_id,
+        groups=person.groups,
+        assurance=answer.assurance,
+        in_place_of=tuple(await deciders.delegators_of(session, approval, who.user_id, now())),
+        has_comment=bool(answer.comment),
+        edits=answer.arguments is not None,
+    )
+
+
+async def receive(
+    work: Work, audit: AuditTrail, who: Principal, answer: Answer, made: DecisionMade | None, refusal: str | None
+) -> Decision:
+    """Write a decision as received, or as refused at the door for this reason. `made` has the decision's id."""
+    row = Decision(
+        id=made.decision_id if made else new_id("dec"),
+        user_id=who.user_id,
+        role=who.role,
+        made=made.model_dump(mode="json") if made else None,
+        created_at=now(),
+        **answer.model_dump(mode="json"),
+    )
     work.session.add(row)
     await work.session.flush()
     facts = {"decision_id": row.id, "verdict": answer.verdict, "door": answer.door, "digest": answer.digest}
@@ -82,13 +130,23 @@ async def _refusal_when_closed(work: Work, audit: AuditTrail, decision: Decision
     if await approvals.withdraw_lost(work, audit, decision.approval_id):
         return LOST
     approval = await work.session.get_one(Approval, decision.approval_id, populate_existing=True)
-    if approval.decision_id == decision.id:
+    if approval.decision_id == decision.id or _counts(approval, decision):
         return None
     return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
 
 
+def _counts(approval: Approval, decision: Decision) -> bool:
+    """Whether it is among the votes, or made the arguments what they are."""
+    revision = decision.revision or {}
+    return revision.get("digest") == approval.digest or any(
+        vote["decision_id"] == decision.id for vote in approval.votes
+    )
+
+
 def as_message(decision: Decision) -> DecisionMade:
     """Give what the approval's workflow hears."""
+    if decision.made is not None:
+        return DecisionMade.model_validate(decision.made)
     return DecisionMade(
         decision_id=decision.id,
         user_id=decision.user_id,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.events import DurableEvent, ToolProposed, TurnFinished
 from core.messages import PlannedCall
-from core.store import approvals, changes, lease, messages, outbox, partials, streams, turns, usage
+from core.store import approvals, calls, changes, lease, messages, outbox, partials, streams, turns, usage
 from core.store.usage import Charge, Figures
 from core.store.viewing import call_view, turn_view
 from core.store.work import Work
@@ -133,7 +133,7 @@ async def planned(session: AsyncSession, turn_id: str, number: int, timeouts: di
     """Give a stored round's calls that are to be made or asked. `timeouts`: seconds by action."""
     statement = (
         select(ToolCall, Approval)
-        .outerjoin(Approval, Approval.tool_call_id == ToolCall.id)
+        .outerjoin(Approval, calls.STANDING)
         .where(ToolCall.turn_id == turn_id, ToolCall.round == number)
         .where(ToolCall.state.in_([CallState.PROPOSED, CallState.AWAITING, CallState.RUNNING]))
         .order_by(ToolCall.place)

@@ -6,7 +6,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
+from core.consent import Assurance
 from core.ids import new_id, new_secret, secret_hash
+from core.permissions import Principal
 from core.tables.people import Membership, RefreshToken, Session
 from core.values import Value
 
@@ -28,13 +30,17 @@ class Reused(Value):
     workspace_id: str
 
 
-async def begin(session: AsyncSession, member: Membership, life: timedelta, label: str) -> Opened:
+async def begin(
+    session: AsyncSession, member: Membership, life: timedelta, label: str, proved_by: str = "password"
+) -> Opened:
     """Begin a session of a member; `life` is how long its refresh token may lie unused."""
     row = Session(
         id=new_id("ses"),
         user_id=member.user_id,
         workspace_id=member.workspace_id,
         label=label,
+        proved_at=now(),
+        proved_by=proved_by,
         created_at=now(),
     )
     session.add(row)
@@ -58,6 +64,16 @@ async def rotate(session: AsyncSession, refresh_token: str, life: timedelta) -> 
         return Reused(session_id=row.id, user_id=row.user_id, workspace_id=row.workspace_id)
     link.used_at = now()
     return await _next_link(session, row, life)
+
+
+async def assurance_of(session: AsyncSession, who: Principal, fresh: timedelta) -> Assurance:
+    """Tell how sure we are of the person behind a request: L3 when they proved who they are less than `fresh` ago."""
+    if who.is_program:
+        return Assurance.L1
+    row = await session.get(Session, who.session_id)
+    if row is None or row.proved_at is None or row.proved_at <= now() - fresh:
+        return Assurance.L2
+    return Assurance.L3
 
 
 async def revoke(session: AsyncSession, session_id: str) -> None:

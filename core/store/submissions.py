@@ -9,7 +9,7 @@ from core.clock import now
 from core.errors import Busy, Conflict, NotAllowed, NotFound
 from core.events import ConversationUpdated, DurableEvent, MessageCreated, TurnQueued, TurnStarted
 from core.ids import Id, derived_id, new_id
-from core.permissions import Door, Principal
+from core.permissions import Principal
 from core.store import lease, messages, modes, outbox, paths, stops, streams, threads
 from core.store.viewing import conversation_view, message_view, turn_view
 from core.store.visibility import sees_conversation
@@ -43,7 +43,7 @@ NOTHING_SPECIAL = Wishes()
 async def add_message(
     work: Work,
     who: Principal,
-    door: Door,
+    door: str,
     conversation_id: str,
     text: str,
     client_message_id: str,
@@ -69,7 +69,7 @@ async def add_message(
 
 
 def _new_message(
-    conversation: Conversation, who: Principal, door: Door, text: str, client_message_id: str, wishes: Wishes
+    conversation: Conversation, who: Principal, door: str, text: str, client_message_id: str, wishes: Wishes
 ) -> Message:
     return Message(
         id=new_id("msg"),
@@ -89,7 +89,7 @@ def _new_message(
     )
 
 
-async def add_retry(work: Work, who: Principal, door: Door, turn_id: str, client_message_id: str) -> tuple[Turn, bool]:
+async def add_retry(work: Work, who: Principal, door: str, turn_id: str, client_message_id: str) -> tuple[Turn, bool]:
     """Begin a new turn for the message of an ended one; the same client id gives the same turn, and True."""
     found = await work.session.get(Turn, turn_id)
     message = "There is no such turn."
@@ -154,7 +154,7 @@ async def new_turn(
     work: Work,
     conversation: Conversation,
     who: Principal,
-    door: Door,
+    door: str,
     message_id: str,
     wishes: Wishes,
     *,

@@ -36,7 +36,7 @@ async def unarchived(session: AsyncSession, older_than: timedelta, limit: int = 
     closed = select(Approval.id, Approval.turn_id).where(Approval.decided_at < now() - older_than, ~kept_approval)
     found = [(f"turn-{one}", one) for one in (await session.execute(turns.limit(limit))).scalars()]
     approvals = await session.execute(closed.limit(limit))
-    return [*found, *((f"approval-{one}", turn_id) for one, turn_id in approvals)]
+    return [*found, *((f"approval-{one}", turn_id or "") for one, turn_id in approvals)]
 
 
 def keep_history(session: AsyncSession, workflow_id: str, run_id: str, turn_id: str, body: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Rows as the doors show them."""
 
-from core.messages import Approvers
 from core.tables.consent import Approval
 from core.tables.talk import Conversation, Message
 from core.tables.work import ToolCall, Turn
@@ -8,7 +7,6 @@ from core.views import (
     ApprovalView,
     ConversationView,
     MessageView,
-    PreviewView,
     ProblemView,
     ToolCallView,
     TurnView,
@@ -39,15 +37,16 @@ def call_view(row: ToolCall, approval_id: str | None) -> ToolCallView:
     return ToolCallView.model_validate({**known, "approval_id": approval_id})
 
 
-def approval_view(row: Approval, requester_name: str, decided_by_name: str | None) -> ApprovalView:
-    """Show an approval, with the names of who asked and who decided."""
+def approval_view(
+    row: Approval, requester_name: str, decided_by_name: str | None, edited_by_name: str | None = None
+) -> ApprovalView:
+    """Show an approval, with the names of who asked, decided and edited."""
     known = row.model_dump(include=set(ApprovalView.model_fields))
     return ApprovalView.model_validate(
         {
             **known,
-            "preview": PreviewView.model_validate(row.preview),
-            "approvers": Approvers.model_validate(row.approvers),
             "requester_name": requester_name,
             "decided_by_name": decided_by_name,
+            "edited_by_name": edited_by_name,
         }
     )

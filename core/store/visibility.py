@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from core.permissions import Principal
-from core.tables.consent import Approval
+from core.store.deciders import entitles
+from core.tables.consent import Approval, Decision
 from core.tables.memory import Document
 from core.tables.talk import Conversation, Participant
 
@@ -21,16 +22,19 @@ def sees_conversation(who: Principal) -> ColumnElement[bool]:
 
 
 def may_decide(who: Principal) -> ColumnElement[bool]:
-    """Approvals of the workspace that the person's role, or having asked, lets them decide."""
-    by_role = Approval.approvers["roles"].as_string().contains(f'"{who.role}"')
-    as_requester = and_(Approval.approvers["requester"].as_boolean(), Approval.requester_id == who.user_id)
-    return and_(Approval.workspace_id == who.workspace_id, or_(by_role, as_requester))
+    """Approvals of the workspace that the person may decide, in their own right or in place of somebody else."""
+    return and_(Approval.workspace_id == who.workspace_id, entitles(who))
 
 
 def sees_approval(who: Principal) -> ColumnElement[bool]:
-    """Approvals that the person may decide, or of a conversation in which the person takes part."""
-    of_mine = and_(Approval.workspace_id == who.workspace_id, takes_part(who, Approval.conversation_id))
-    return or_(of_mine, may_decide(who))
+    """Approvals that the person asked for or may decide, or of a conversation in which the person takes part."""
+    of_mine = or_(takes_part(who, Approval.conversation_id), Approval.requester_id == who.user_id)
+    return and_(Approval.workspace_id == who.workspace_id, or_(of_mine, may_decide(who), _decided_by(who)))
+
+
+def _decided_by(who: Principal) -> ColumnElement[bool]:
+    """Whether the person answered it: who did sees what became of it."""
+    return exists(select(1).where(Decision.approval_id == Approval.id, Decision.user_id == who.user_id))
 
 
 def sees_document(who: Principal) -> ColumnElement[bool]:

@@ -1,5 +1,5 @@
 """SQLModel tables, one file per group of nouns."""
 
-from core.tables import connect, consent, cost, doors, memory, people, records, talk, tasks, work
+from core.tables import connect, consent, cost, doors, identity, memory, people, records, talk, tasks, work
 
-__all__ = ["connect", "consent", "cost", "doors", "memory", "people", "records", "talk", "tasks", "work"]
+__all__ = ["connect", "consent", "cost", "doors", "identity", "memory", "people", "records", "talk", "tasks", "work"]

@@ -9,33 +9,43 @@ from core.tables.base import JsonColumn, UtcDateTime
 
 
 class Workspace(SQLModel, table=True):
-    """The tenant: everything belongs to exactly one."""
+    """The tenant: everything belongs to exactly one. `operation_mode`: `core.values.OperationMode`."""
 
     __tablename__ = "workspaces"
 
     id: str = Field(primary_key=True)
     name: str
+    operation_mode: str = "assisted"
+    mode_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    mode_changed_by: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class User(SQLModel, table=True):
-    """A person; e-mail is stored in lower case."""
+    """A person, or (`kind` service) a program with a place of its own; e-mail is stored in lower case.
+
+    `person_id` names the user who this person is too: several accounts of one person count as one in a quorum.
+    `quiet`: hours in which chat prompts wait, `{from, to}` in the person's time zone.
+    """
 
     __tablename__ = "users"
 
     id: str = Field(primary_key=True)
     email: str = Field(unique=True)
     name: str
+    kind: str = "person"
+    person_id: str | None = Field(default=None, index=True)
     password_hash: str | None = None
     locale: str | None = None
     time_zone: str | None = None
     preferences: dict[str, str] | None = Field(default=None, sa_type=JsonColumn)
+    quiet: dict[str, str] | None = Field(default=None, sa_type=JsonColumn)
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Membership(SQLModel, table=True):
-    """A person in a workspace; its id names the person's inbox stream there."""
+    """A person in a workspace; its id names the person's inbox stream there. `manager_id`: the user they report to."""
 
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
@@ -44,6 +54,7 @@ class Membership(SQLModel, table=True):
     workspace_id: str = Field(foreign_key="workspaces.id")
     user_id: str = Field(foreign_key="users.id", index=True)
     role: str
+    manager_id: str | None = None
     last_seq: int = 0
     epoch: str
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -68,7 +79,10 @@ class Invitation(SQLModel, table=True):
 
 
 class Session(SQLModel, table=True):
-    """One sign-in: the family of the refresh tokens that followed from it. Revoking it ends all of them."""
+    """One sign-in: the family of the refresh tokens that followed from it. Revoking it ends all of them.
+
+    `proved_at`: when the person last proved who they are (`proved_by`: password, totp, passkey, oidc).
+    """
 
     __tablename__ = "sessions"
 
@@ -76,6 +90,8 @@ class Session(SQLModel, table=True):
     user_id: str = Field(foreign_key="users.id", index=True)
     workspace_id: str = Field(foreign_key="workspaces.id")
     label: str = ""
+    proved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    proved_by: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -112,17 +128,3 @@ class ApiToken(SQLModel, table=True):
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_by: str | None = None
-
-
-class Identity(SQLModel, table=True):
-    """An account of a person on one channel, by its immutable id there."""
-
-    __tablename__ = "identities"
-    __table_args__ = (UniqueConstraint("channel", "account", "external_id"),)
-
-    id: str = Field(primary_key=True)
-    user_id: str = Field(foreign_key="users.id", index=True)
-    channel: str
-    account: str
-    external_id: str
-    linked_at: datetime = Field(sa_type=UtcDateTime)

@@ -57,3 +57,16 @@ class WorkflowHistory(SQLModel, table=True):
     turn_id: str = Field(index=True)
     body: dict[str, Any] = Field(sa_type=JsonColumn)
     stored_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AuditPublished(SQLModel, table=True):
+    """Up to where a workspace's chain was published, and where to: what is cut off after that shows outside."""
+
+    __tablename__ = "audit_published"
+
+    workspace_id: str = Field(primary_key=True)
+    target: str = Field(primary_key=True)
+    number: int
+    mac: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    detail: str | None = None

@@ -67,7 +67,7 @@ class Branch(SQLModel, table=True):
 
 
 class Binding(SQLModel, table=True):
-    """A conversation tied to one channel thread."""
+    """A conversation tied to one channel thread. `mirrors`: what is said elsewhere is told there too."""
 
     __tablename__ = "bindings"
     __table_args__ = (UniqueConstraint("channel", "account", "thread"),)
@@ -77,6 +77,7 @@ class Binding(SQLModel, table=True):
     channel: str
     account: str
     thread: str
+    mirrors: bool = True
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -14,7 +14,8 @@ class Turn(SQLModel, table=True):
 
     `branch_id` and `thread_id` say which version and which thread of the conversation it belongs to (None: the trunk,
     the main talk). `mode` and `asked_model` are what was chosen for it; `asked_model` None leaves it to the router.
-    `max_rounds` is the most that its mode allows, None: as set.
+    `max_rounds` is the most that its mode allows, None: as set. `direct`: `{action, arguments}` of one call that a
+    program asked for by itself: no model is asked. `untrusted_at`: since when it has read what outsiders wrote.
     """
 
     __tablename__ = "turns"
@@ -35,6 +36,8 @@ class Turn(SQLModel, table=True):
     mode: str = "full"
     max_rounds: int | None = None
     asked_model: str | None = None
+    direct: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    untrusted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     intent: str | None = None
     confidence: float | None = None
     state: str = Field(index=True)
@@ -103,6 +106,9 @@ class ToolCall(SQLModel, table=True):
     effect: str
     verdict: str
     rule: str
+    grant_id: str | None = None
+    connection_id: str | None = None
+    edited_by: str | None = None
     state: str
     result: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     detail: str | None = None

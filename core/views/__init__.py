@@ -1,6 +1,17 @@
 """What the doors show of each noun: the same values in REST answers and in events."""
 
-from core.views.consent import ApprovalView, AuditView, ChangeView, PreviewView
+from core.views.consent import (
+    ApprovalView,
+    AuditView,
+    ChangeView,
+    DeciderView,
+    DeliveryView,
+    GrantView,
+    PreviewView,
+    ServiceView,
+    VoteView,
+    WorkspaceView,
+)
 from core.views.cost import (
     BudgetView,
     ModelHealthView,
@@ -45,9 +56,12 @@ __all__ = [
     "ConsensusAnswer",
     "ConsensusView",
     "ConversationView",
+    "DeciderView",
+    "DeliveryView",
     "DocumentView",
     "DoneView",
     "FactView",
+    "GrantView",
     "InvitationView",
     "MemoryView",
     "MessageView",
@@ -64,6 +78,7 @@ __all__ = [
     "RecallTextsView",
     "RecallView",
     "RecalledView",
+    "ServiceView",
     "SuggestionView",
     "SummaryView",
     "ThreadView",
@@ -73,4 +88,6 @@ __all__ = [
     "UsageGroupView",
     "UsageTotals",
     "VersionView",
+    "VoteView",
+    "WorkspaceView",
 ]

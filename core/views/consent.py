@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from core.messages import Approvers
+from core.consent import ConsentPlan
 from core.values import Value
 
 
@@ -24,13 +24,40 @@ class PreviewView(Value):
     warnings: tuple[str, ...] = ()
 
 
+class DeciderView(Value):
+    """Somebody who may decide."""
+
+    user_id: str
+    name: str
+
+
+class VoteView(Value):
+    """One answer that counts: whose, in whose place, through which door and how sure we were of the person."""
+
+    decision_id: str
+    user_id: str
+    name: str
+    in_place_of: str | None = None
+    verdict: str
+    door: str = ""
+    assurance: str = "L2"
+    stage: int = 0
+    comment: str | None = None
+    at: datetime
+
+
 class ApprovalView(Value):
-    """A request for consent as a person sees it. A decision quotes `digest`; `reason` is the model's word, not ours."""
+    """A request for consent as a person sees it. A decision quotes `digest`; `reason` is the model's word, not ours.
+
+    `deciders` are those who may decide now, at most 50 of them; `edited_by` names who changed the arguments last.
+    `batch` is the same for like requests that came together. Outside requests (`origin` service) have no turn.
+    """
 
     id: str
-    tool_call_id: str
-    turn_id: str
-    conversation_id: str
+    origin: str = "turn"
+    tool_call_id: str | None
+    turn_id: str | None
+    conversation_id: str | None
     requester_id: str
     requester_name: str = ""
     action: str
@@ -40,7 +67,18 @@ class ApprovalView(Value):
     arguments_cut: bool = False
     preview: PreviewView
     reason: str | None
-    approvers: Approvers
+    rule: str = ""
+    policy_version: int = 0
+    plan: ConsentPlan
+    deciders: tuple[DeciderView, ...] = ()
+    stage: int = 0
+    votes: tuple[VoteView, ...] = ()
+    revision: int = 0
+    edited_by: str | None = None
+    edited_by_name: str | None = None
+    escalated_at: datetime | None = None
+    generation: int = 0
+    batch: str | None = None
     digest: str
     state: str
     expires_at: datetime
@@ -50,6 +88,67 @@ class ApprovalView(Value):
     decided_door: str | None = None
     decided_at: datetime | None
     comment: str | None
+
+
+class GrantView(Value):
+    """What "always allow" gave: whose calls of which action pass unasked, while their arguments fit `patterns`."""
+
+    id: str
+    user_id: str
+    user_name: str = ""
+    action: str
+    patterns: dict[str, Any]
+    granted_by: str
+    granted_by_name: str = ""
+    approval_id: str | None = None
+    uses: int
+    uses_left: int | None
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class WorkspaceView(Value):
+    """A workspace, and how much it leaves to its assistant."""
+
+    id: str
+    name: str
+    operation_mode: str
+    mode_changed_at: datetime | None = None
+    mode_changed_by: str | None = None
+
+
+class DeliveryView(Value):
+    """What became of one outbound message; `detail` says why it did not arrive."""
+
+    id: str
+    kind: str
+    user_id: str | None
+    conversation_id: str | None
+    approval_id: str | None
+    message_id: str | None
+    channel: str
+    account: str
+    state: str
+    attempts: int
+    detail: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ServiceView(Value):
+    """How calls to a service go: its breaker, and until when it rests or waits for its limit."""
+
+    connector: str
+    host: str
+    breaker: str
+    failures: int
+    open_until: datetime | None = None
+    paused_until: datetime | None = None
+    last_ok_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    detail: str | None = None
 
 
 class AuditView(Value):

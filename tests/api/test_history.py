@@ -20,10 +20,11 @@ from api.history import Histories
 from api.timeline import Entry, Timeline
 from cli.serve.temporal_server import TemporalServer
 from core.clock import now
+from core.consent import Party, asks
 from core.errors import NotFound
 from core.ids import derived_id, new_id
 from core.keys import load_ring
-from core.messages import Acted, ActInput, Approvers, DecisionMade, PlannedCall, ThinkInput, Thought
+from core.messages import Acted, ActInput, DecisionMade, PlannedCall, ThinkInput, Thought
 from core.permissions import Door, Principal, Role
 from core.store import approvals, decisions, rounds, upkeep
 from core.store.audit import AuditTrail
@@ -121,7 +122,7 @@ def _asked(turn: Turn) -> tuple[ToolCall, ApprovalRow]:
         id=derived_id("apr", call.id), tool_call_id=call.id, turn_id=turn.id, conversation_id=turn.conversation_id,
         workspace_id=turn.workspace_id, requester_id=turn.user_id, action=call.action, risk=call.risk,
         title="Open the vault", arguments=call.arguments, preview={"summary": "Opens it"},
-        approvers=Approvers(roles=("owner",)).model_dump(mode="json"), bound={}, digest="abc",
+        plan=asks(Party(roles=("owner",))).model_dump(mode="json"), bound={}, digest="abc",
         state=ApprovalState.REQUESTED, expires_at=now() + timedelta(hours=1), created_at=now(),
     )  # fmt: skip
     return call, approval

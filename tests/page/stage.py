@@ -60,7 +60,7 @@ def approval(state: str = "pending", **more: Any) -> dict[str, Any]:
             "summary": "Delete the task Buy milk", "reversible": False, "warnings": [],
             "changes": [{"label": "Buy milk", "before": "open", "after": None}],
         },
-        "reason": "You asked me to delete it.", "approvers": {"requester": False, "roles": ["owner"]},
+        "reason": "You asked me to delete it.", "plan": {"stages": [{"needs": [{"party": {"roles": ["owner"]}}]}]},
         "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "state": state,
         "expires_at": (now() + timedelta(hours=23)).isoformat(), "created_at": AT, "decided_by": None,
         "decided_by_name": None, "decided_at": None, "comment": None,

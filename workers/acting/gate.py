@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 from connectors.manifest import Effect
 from connectors.registry import BoundAction, Registry
-from core import policy
 from core.digest import Bound, digest_of
-from core.errors import AssentError
-from core.messages import ActInput, ApprovalOutcome, Approvers
-from core.store import approvals, calls, context
+from core.errors import AssentError, Conflict
+from core.messages import ActInput, ApprovalOutcome
+from core.store import approvals, calls
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.work import Intent, ToolCall, Turn
 from core.values import ApprovalState, CallState, CallVerdict, TurnState
+from workers.acting.consent import is_still_given
 from workers.calling import bind
+from workers.judging.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Gate:
 
     registry: Registry
     audit: AuditTrail
+    judge: Judge
 
     async def pass_through(self, work: Work, step: ActInput, attempt: int) -> Passage:
         """Let the call pass, once; give what stands already; or shut it, with the reason stored and told."""
@@ -85,13 +87,10 @@ class Gate:
         if TurnState(turn.state).is_terminal:
             raise Shut("the turn was stopped before this ran")
         action = self._same_action(call)
-        role = await context.role_of(work.session, call.workspace_id, call.user_id)
-        if not role:
-            raise Shut("who asked for this is no longer here")
-        facts = policy.CallFacts(
-            action=call.action, risk=action.spec.risk, allow_reason=action.spec.allow_reason, requester_role=role
-        )
-        ruling = policy.evaluate(facts)
+        try:
+            ruling = await self.judge.rule(work.session, call, action)
+        except Conflict as gone:
+            raise Shut(gone.detail) from gone
         if ruling.is_stricter_than(CallVerdict(call.verdict)):
             raise Shut("the rules became stricter since this was asked")
         if call.verdict == CallVerdict.ASK:
@@ -112,7 +111,8 @@ class Gate:
 
     async def _check_consent(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> None:
         approval, consent = await self._check_unchanged(work, call, outcome)
-        await self._check_decider(work, call, approval, consent)
+        if not await is_still_given(work.session, approval, consent):
+            raise Shut("who approved this may no longer do so")
         if not await approvals.consume(work.session, approval.id):
             raise Shut("this consent was used before")
 
@@ -128,13 +128,6 @@ class Gate:
             raise Shut("what would run is not what was approved")
         return approval, outcome
 
-    async def _check_decider(self, work: Work, call: ToolCall, approval: Approval, outcome: ApprovalOutcome) -> None:
-        user_id = outcome.user_id or ""
-        role = await context.role_of(work.session, call.workspace_id, user_id)
-        entitled = Approvers.model_validate(approval.approvers)
-        if not role or not entitled.include(user_id, role, approval.requester_id):
-            raise Shut("who approved this may no longer do so")
-
     async def _shut(self, work: Work, call: ToolCall, reason: str) -> Passage:
         await calls.settle(work, call, CallState.NOT_RUN, detail=reason)
         await self._record(work, call, "call.refused", reason)
@@ -148,4 +141,5 @@ class Gate:
 def _digest_now(call: ToolCall, approval: Approval) -> str:
     """Recompute from the arguments about to be sent; only expiry, nonce and policy version come from the asking."""
     asked = Bound.model_validate(approval.bound)
-    return digest_of(bind(call, asked.policy_version, asked.expires_at, asked.nonce))
+    plan = None if asked.version == 1 else approval.plan
+    return digest_of(bind(call, asked.policy_version, asked.expires_at, asked.nonce, plan))

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from core.faults import crash_point
-from core.messages import ApprovalOutcome
+from core.messages import ApprovalOutcome, ApprovalProgress
 from core.rooms import Rooms
 from core.store import approvals
 from core.store.audit import AuditTrail
@@ -33,6 +33,17 @@ class Asker:
                 )
         crash_point("approval.opened")
         return approval is not None
+
+    @activity.defn(name="note_approval")
+    async def note_approval(self, progress: ApprovalProgress) -> None:
+        """Store how an open approval stands after a vote, an edit, an escalation or a reminder; tell who may decide."""
+        async with beating(), change(self._database, self._rooms) as work:
+            approval = await approvals.note(work, progress)
+            if approval is not None:
+                facts = {"digest": progress.digest, "stage": progress.stage, "escalated": progress.escalated}
+                facts |= {"votes": [vote.decision_id for vote in progress.votes], "reminded": progress.remind}
+                await self._audit.record(work, approval.workspace_id, "clock", "approval.updated", approval.id, **facts)
+        crash_point("approval.noted")
 
     @activity.defn(name="close_approval")
     async def close_approval(self, outcome: ApprovalOutcome) -> None:

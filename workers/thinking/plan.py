@@ -1,28 +1,25 @@
 """What a model asked for becomes tool calls: checked, judged by policy, previewed where people are to be asked."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from connectors.registry import BoundAction, Registry
 from core import policy
 from core.clock import now
-from core.digest import canonical, digest_of
+from core.digest import canonical
 from core.errors import AssentError
-from core.ids import derived_id, new_secret
+from core.ids import derived_id
 from core.modes import NOT_IN_THIS_MODE
 from core.store.context import Talk
+from core.store.database import Database
 from core.tables.consent import Approval
 from core.tables.work import ToolCall
 from core.text import check_json, check_text, clean_text
-from core.values import ApprovalState, CallState, CallVerdict
-from core.views import PreviewView
-from workers.calling import bind, context_of
+from core.values import CallState, CallVerdict
+from workers.judging.judge import Judge
 from workers.llm.port import CallAsked
 from workers.thinking.manner import mode_of
 
-PREVIEW_SECONDS = 10.0
 MAX_NAME = 200
 
 
@@ -30,9 +27,10 @@ MAX_NAME = 200
 class Planner:
     """Plans the calls of a round."""
 
+    database: Database
     registry: Registry
+    judge: Judge
     max_calls: int
-    approval_expiry: timedelta
 
     async def plan(
         self,
@@ -74,7 +72,7 @@ class Planner:
         try:
             bound = self.registry.action(asked.name)
             call.arguments = bound.check(asked.arguments)
-            ruling = self._judge(talk, call, bound)
+            ruling = await self._judge(talk, call, bound)
         except AssentError as error:
             return _refuse(call, CallState.FAILED, error.detail), None
         if ruling.verdict is CallVerdict.DENY:
@@ -83,28 +81,24 @@ class Planner:
             return call, None
         return await self._ask(call, bound, ruling, reason)
 
-    def _judge(self, talk: Talk, call: ToolCall, bound: BoundAction) -> policy.Ruling:
+    async def _judge(self, talk: Talk, call: ToolCall, bound: BoundAction) -> policy.Ruling:
         spec = bound.spec
         call.schema_digest, call.risk, call.effect = bound.schema_digest, spec.risk, spec.effect
-        facts = policy.CallFacts(
-            action=call.action,
-            risk=spec.risk,
-            allow_reason=spec.allow_reason,
-            requester_role=talk.asker_role,
-            repeats_once_only=(spec.effect == "at_most_once" and _was_sent_before(talk, call))
-            or (spec.effect != "read" and _is_done_elsewhere(talk, call)),
+        repeats = (spec.effect == "at_most_once" and _was_sent_before(talk, call)) or (
+            spec.effect != "read" and _is_done_elsewhere(talk, call)
         )
-        ruling = policy.evaluate(facts)
+        async with self.database.reading() as session:
+            ruling = await self.judge.rule(session, call, bound, repeats=repeats)
         call.verdict, call.rule = ruling.verdict, ruling.rule
         return ruling
 
     async def _ask(
         self, call: ToolCall, bound: BoundAction, ruling: policy.Ruling, reason: str
     ) -> tuple[ToolCall, Approval | None]:
-        expires_at = now() + self.approval_expiry
         try:
-            preview = await _preview(bound, call)
-            approval = _approval(call, bound, ruling, preview, reason, expires_at)
+            preview = await self.judge.preview(bound, call)
+            async with self.database.reading() as session:
+                approval = await self.judge.request(session, call, bound, ruling, preview, reason)
         except AssentError as error:
             return _refuse(call, CallState.FAILED, error.detail), None
         except (ValueError, TimeoutError) as error:
@@ -165,42 +159,3 @@ def _was_sent_before(talk: Talk, call: ToolCall) -> bool:
 def _is_done_elsewhere(talk: Talk, call: ToolCall) -> bool:
     """Whether another version of the talk made this very call: a replaced turn's work is not repeated unasked."""
     return any(one.action == call.action and one.arguments == call.arguments for one in talk.elsewhere)
-
-
-async def _preview(bound: BoundAction, call: ToolCall) -> PreviewView:
-    async with asyncio.timeout(PREVIEW_SECONDS):
-        preview = await bound.connector.preview(
-            bound.spec.name, call.arguments, context_of(call, seconds=PREVIEW_SECONDS)
-        )
-    return PreviewView.model_validate(preview.model_dump())
-
-
-def _approval(
-    call: ToolCall,
-    bound: BoundAction,
-    ruling: policy.Ruling,
-    preview: PreviewView,
-    reason: str,
-    expires_at: datetime,
-) -> Approval:
-    binding = bind(call, ruling.policy_version, expires_at, new_secret())
-    return Approval(
-        id=derived_id("apr", call.id),
-        tool_call_id=call.id,
-        turn_id=call.turn_id,
-        conversation_id=call.conversation_id,
-        workspace_id=call.workspace_id,
-        requester_id=call.user_id,
-        action=call.action,
-        risk=call.risk,
-        title=bound.spec.title,
-        arguments=call.arguments,
-        preview=preview.model_dump(mode="json"),
-        reason=reason or None,
-        approvers=ruling.approvers.model_dump(mode="json"),
-        bound=binding.model_dump(mode="json"),
-        digest=digest_of(binding),
-        state=ApprovalState.REQUESTED,
-        expires_at=expires_at,
-        created_at=now(),
-    )

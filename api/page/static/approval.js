@@ -60,7 +60,7 @@ function facts(approval, me, gate) {
     fact(words.action, h("code", {}, reveal(approval.action))),
     fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
     fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : reveal(approval.requester_name || words.somebody)),
-    fact(words.deciders, [approval.approvers.requester && words.requesterRole, ...approval.approvers.roles.map((role) => words.anyRole(reveal(role)))].filter(Boolean).join(", ")),
+    fact(words.deciders, approval.deciders.map((one) => reveal(one.name)).join(", ")),
     approval.state === "pending" && fact(words.expires, h("time", { datetime: approval.expires_at, "data-until": approval.expires_at }, left(approval.expires_at))),
     fact(words.digest, h("code", { title: approval.digest }, approval.digest.slice(0, SHORT))),
   );

@@ -221,4 +221,4 @@ export const pendingApprovals = (state) =>
   Object.values(state.approvals).filter((one) => one.state === "pending" && mayDecide(one, state.me)).sort((a, b) => (a.id < b.id ? -1 : 1));
 
 export const mayDecide = (approval, me) =>
-  !!me && (approval.approvers.roles.includes(me.role) || (approval.approvers.requester && approval.requester_id === me.id));
+  !!me && approval.deciders.some((one) => one.user_id === me.id);

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from api.gateway.handlers import HANDLERS
 from core.clock import now
+from core.consent import Party, asks
 from core.ids import new_id
 from core.permissions import Principal
 from core.store import streams
@@ -86,7 +87,7 @@ async def things(stage: Stage, ana: Principal) -> dict[str, str]:
         preview={"summary": "Deletes"},
         digest="0" * 64,
         state="pending",
-        approvers={"requester": True, "roles": []},
+        plan=asks(Party(requester=True)).model_dump(mode="json"),
         bound={},
         expires_at=at,
         **about,

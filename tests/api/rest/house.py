@@ -13,13 +13,15 @@ from temporalio.client import Client
 from api.app import build_doors
 from api.tokens import Tokens
 from core.clock import now
+from core.consent import ConsentPlan, Party, asks
 from core.errors import Unavailable
 from core.ids import new_id
 from core.keys import KeyRing
-from core.messages import Approvers, DecisionMade, LookupAnswer, MemoryVerdict
+from core.messages import DecisionMade, LookupAnswer, MemoryVerdict
 from core.permissions import Principal, Role
 from core.rooms import LocalRooms
 from core.settings import Settings
+from core.store import approvals
 from core.store.database import Database
 from core.tables.consent import Approval
 from core.tables.people import Membership, Session, User, Workspace
@@ -142,8 +144,10 @@ class House:
             call = _call(turn)
             session.add(call)
             await session.flush()
-            row = _approval(turn, call, Approvers(roles=tuple(roles), requester=True))
+            row = _approval(turn, call, asks(Party(roles=tuple(roles), requester=True)))
             session.add(row)
+            await session.flush()
+            await approvals.write_parties(session, row)
         return row
 
 
@@ -168,7 +172,7 @@ def _call(turn: Turn) -> ToolCall:
     )
 
 
-def _approval(turn: Turn, call: ToolCall, approvers: Approvers) -> Approval:
+def _approval(turn: Turn, call: ToolCall, plan: ConsentPlan) -> Approval:
     return Approval(
         id=new_id("apr"),
         tool_call_id=call.id,
@@ -181,7 +185,7 @@ def _approval(turn: Turn, call: ToolCall, approvers: Approvers) -> Approval:
         title="Delete a task",
         arguments=call.arguments,
         preview={"summary": "Deletes the task Buy milk"},
-        approvers=approvers.model_dump(mode="json"),
+        plan=plan.model_dump(mode="json"),
         bound={},
         digest="d" * 64,
         state="pending",

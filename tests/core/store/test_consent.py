@@ -8,9 +8,10 @@ import pytest
 
 from api.intake import Intake
 from core.clock import now
+from core.consent import Party, asks
 from core.errors import AlreadyDecided, Conflict, DigestMismatch, Expired, NotAllowed, NotFound
 from core.keys import KeyRing
-from core.messages import ApprovalOutcome, Approvers, TurnEnding
+from core.messages import ApprovalOutcome, TurnEnding
 from core.permissions import Door, Principal, Role
 from core.settings import Settings
 from core.store import approvals, decisions, outbox, turns
@@ -120,8 +121,8 @@ class TestShown:
                     await approvals.one(session, who, approval_id)
 
     async def test_to_a_requester_who_may_decide(self, desk: Desk, asked: Asked):
-        mine = Approvers(requester=True).model_dump(mode="json")
-        await desk.world.alter(Approval, asked.consent.approval_id, approvers=mine)
+        mine = asks(Party(requester=True)).model_dump(mode="json")
+        await desk.world.alter(Approval, asked.consent.approval_id, plan=mine)
         stranger = await desk.world.person(desk.asker.workspace_id, Role.OWNER)
 
         await show(desk, asked)

@@ -9,10 +9,11 @@ from temporalio.testing import ActivityEnvironment
 from connectors.manifest import ConnectorManifest
 from connectors.registry import Registry
 from core.clock import now
+from core.consent import Party, asks
 from core.digest import digest_of
 from core.ids import derived_id, new_id
 from core.keys import KeyRing
-from core.messages import Acted, ActInput, ApprovalOutcome, Approvers
+from core.messages import Acted, ActInput, ApprovalOutcome
 from core.permissions import Principal, Role
 from core.store.audit import AuditTrail
 from core.tables.consent import Approval
@@ -24,6 +25,9 @@ from tests.world import World
 from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.calling import bind
+from workers.judging.judge import Judge
+
+PLAN = asks(Party(roles=(Role.OWNER,))).model_dump(mode="json")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Desk:
         """The activity's implementation; with a manifest, the connector has become another."""
         if manifest is not None:
             self.notes._manifest = manifest
-        gate = Gate(Registry.load([self.notes]), AuditTrail(self.ring))
+        registry = Registry.load([self.notes])
+        gate = Gate(registry, AuditTrail(self.ring), Judge(registry, timedelta(days=1)))
         return Actor(database or self.world.database, self.world.rooms, gate)
 
     async def act(
@@ -104,7 +109,7 @@ class Desk:
         """A call that the owner approved."""
         asked = await self.call(name, text, turn, place)
         call, expires_at = asked.call, now() + timedelta(hours=1)
-        bound = bind(call, 0, expires_at, "nonce")
+        bound = bind(call, 0, expires_at, "nonce", PLAN)
         approval = Approval(
             id=derived_id("apr", call.id),
             tool_call_id=call.id,
@@ -117,7 +122,7 @@ class Desk:
             title=name,
             arguments=call.arguments,
             preview={"summary": "A note"},
-            approvers=Approvers(roles=(Role.OWNER,)).model_dump(mode="json"),
+            plan=PLAN,
             bound=bound.model_dump(mode="json"),
             digest=digest_of(bound),
             state=ApprovalState.APPROVED,

@@ -1,0 +1,143 @@
+"""Who may decide in SQL: people as they stand now, the ways in which a plan entitles them, and their delegations."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import now
+from core.consent import ConsentPlan, Decider, Party
+from core.permissions import Principal
+from core.tables.consent import Approval, ApprovalParty, Delegation
+from core.tables.identity import Group, GroupMember
+from core.tables.people import Membership, User
+from core.views import DeciderView
+
+SHOWN = 50
+Way = tuple[str, str]
+"""One way to be entitled: role, group or user, and which."""
+
+
+def ways(plan: ConsentPlan, stage: int, requester_id: str, *, escalated: bool) -> set[Way]:
+    """Give the ways in which the running stage, and whom it was escalated to, entitle people."""
+    parties = [need.party for need in plan.stages[min(stage, len(plan.stages) - 1)].needs]
+    if escalated and plan.escalate_to is not None:
+        parties.append(plan.escalate_to)
+    return {way for party in parties for way in _ways_of(party, requester_id)}
+
+
+def _ways_of(party: Party, requester_id: str) -> Iterable[Way]:
+    yield from (("role", role) for role in party.roles)
+    yield from (("group", group) for group in party.groups)
+    yield from (("user", user) for user in party.users)
+    if party.requester:
+        yield "user", requester_id
+
+
+async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
+    """Give a person as they stand now; None when they are not here any more, or are a program."""
+    statement = (
+        select(User.person_id, Membership.role)
+        .join(Membership, Membership.user_id == User.id)
+        .where(User.id == user_id, Membership.workspace_id == workspace_id, User.kind == "person")
+        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
+    )
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    groups = select(GroupMember.group_id).join(Group, Group.id == GroupMember.group_id)
+    groups = groups.where(GroupMember.user_id == user_id, Group.workspace_id == workspace_id).order_by(Group.id)
+    found = tuple((await session.execute(groups)).scalars())
+    return Decider(user_id=user_id, person_id=row[0] or user_id, role=row[1], groups=found)
+
+
+async def person_of(session: AsyncSession, user_id: str) -> str:
+    """Give the id that all accounts of one person share."""
+    found = (await session.execute(select(User.person_id).where(User.id == user_id))).scalar_one_or_none()
+    return found or user_id
+
+
+async def delegators_of(session: AsyncSession, approval: Approval, user_id: str, at: datetime) -> list[Decider]:
+    """Give, as they stand now, the people in whose place this one may decide that approval."""
+    statement = select(Delegation).where(_holds(at), Delegation.to_user_id == user_id)
+    statement = statement.where(Delegation.workspace_id == approval.workspace_id).order_by(Delegation.id)
+    found: list[Decider] = []
+    for row in (await session.execute(statement)).scalars():
+        if not covers(row, approval.action, approval.risk):
+            continue
+        decider = await decider_of(session, approval.workspace_id, row.from_user_id)
+        if decider is not None:
+            found.append(decider)
+    return found
+
+
+def covers(delegation: Delegation, action: str, risk: str) -> bool:
+    """Whether a delegation is for such a call."""
+    return (delegation.risks is None or risk in delegation.risks) and (
+        delegation.actions is None or action in delegation.actions
+    )
+
+
+def _holds(at: datetime) -> ColumnElement[bool]:
+    return and_(Delegation.revoked_at.is_(None), Delegation.starts_at <= at, Delegation.ends_at > at)
+
+
+def entitles(who: Principal) -> ColumnElement[bool]:
+    """Whether an approval's parties let this person decide, in their own right or in place of somebody else."""
+    mine = or_(
+        and_(ApprovalParty.kind == "role", ApprovalParty.value == who.role),
+        and_(ApprovalParty.kind == "user", ApprovalParty.value == who.user_id),
+        and_(
+            ApprovalParty.kind == "group",
+            ApprovalParty.value.in_(select(GroupMember.group_id).where(GroupMember.user_id == who.user_id)),
+        ),
+    )
+    own = select(ApprovalParty.approval_id).where(mine)
+    return or_(Approval.id.in_(own), Approval.id.in_(_by_delegation(who)))
+
+
+def _by_delegation(who: Principal) -> Any:
+    away = (
+        select(Delegation.from_user_id, Membership.role)
+        .join(
+            Membership,
+            (Membership.user_id == Delegation.from_user_id) & (Membership.workspace_id == Delegation.workspace_id),
+        )
+        .where(_holds(now()), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
+        .subquery()
+    )
+    theirs = or_(
+        and_(ApprovalParty.kind == "role", ApprovalParty.value.in_(select(away.c.role))),
+        and_(ApprovalParty.kind == "user", ApprovalParty.value.in_(select(away.c.from_user_id))),
+        and_(
+            ApprovalParty.kind == "group",
+            ApprovalParty.value.in_(
+                select(GroupMember.group_id).where(GroupMember.user_id.in_(select(away.c.from_user_id)))
+            ),
+        ),
+    )
+    return select(ApprovalParty.approval_id).where(theirs)
+
+
+async def people_for(session: AsyncSession, workspace_id: str, entitled: set[Way]) -> list[tuple[str, DeciderView]]:
+    """Give the membership ids and names of all whom these ways entitle, in a fixed order."""
+    by_kind = {kind: [value for one, value in entitled if one == kind] for kind in ("role", "group", "user")}
+    in_groups = select(GroupMember.user_id).where(GroupMember.group_id.in_(by_kind["group"]))
+    statement = (
+        select(Membership.id, User.id, User.name)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.workspace_id == workspace_id, User.kind == "person")
+        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
+        .where(
+            or_(
+                Membership.role.in_(by_kind["role"]),
+                Membership.user_id.in_(by_kind["user"]),
+                Membership.user_id.in_(in_groups),
+            )
+        )
+        .order_by(Membership.id)
+    )
+    rows = await session.execute(statement)
+    return [(member, DeciderView(user_id=user, name=name)) for member, user, name in rows]
