@@ -26,6 +26,7 @@ from core.settings import Settings
 from core.store import (
     approvals,
     branches,
+    consents,
     conversations,
     decisions,
     lease,
@@ -243,7 +244,7 @@ class Intake:
         approval_ids = list(stopped.approval_ids)
         for lost in await self._workflows.stop_turn(stopped.turn_id, approval_ids, stopped.user_id):
             async with change(self._database, self._rooms) as work:
-                await approvals.withdraw_lost(work, self._audit, lost)
+                await consents.withdraw_lost(work, self._audit, lost)
         async with self._database.writing() as session:
             await outbox.remove(session, outbox.STOP_TURN, stopped.turn_id)
 

@@ -12,7 +12,7 @@ from core.consent import Assurance
 from core.ids import new_id
 from core.messages import DecisionMade
 from core.permissions import Principal
-from core.store import approvals, deciders
+from core.store import consents, deciders
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
@@ -127,7 +127,7 @@ async def _refusal_when_closed(work: Work, audit: AuditTrail, decision: Decision
 
     What is still open in SQL was lost with its workflow: it is withdrawn. SQL alone never approves.
     """
-    if await approvals.withdraw_lost(work, audit, decision.approval_id):
+    if await consents.withdraw_lost(work, audit, decision.approval_id):
         return LOST
     approval = await work.session.get_one(Approval, decision.approval_id, populate_existing=True)
     if approval.decision_id == decision.id or _counts(approval, decision):

@@ -10,7 +10,7 @@ from core.errors import LeaseLost, NotFound
 from core.events import DurableEvent, TurnFailed, TurnRestarted, TurnStarted, TurnStopped, TurnWaiting
 from core.messages import LeaseAnswer, TurnEnding, TurnStep
 from core.permissions import Principal
-from core.store import approvals, changes, lease, messages, outbox, partials, streams
+from core.store import approvals, changes, consents, lease, messages, outbox, partials, streams
 from core.store.viewing import turn_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -151,7 +151,7 @@ async def stop(work: Work, who: Principal, turn_id: str, *, hand_on: bool = True
 async def close(work: Work, conversation: Conversation, turn: Turn, state: TurnState, *, hand_on: bool = True) -> None:
     """Write the one terminal event of a turn that gave no answer, keep its partial text, hand the lease on."""
     turn.state, turn.ended_at, turn.wants_lease = state, now(), False
-    await approvals.drop_unsent(work, turn.id)
+    await consents.drop_unsent(work, turn.id)
     changes.note(work, "turn", turn.id)
     kept = await partials.take(work.session, turn.id)
     event_count = 2 if kept else 1

@@ -224,7 +224,7 @@ class TestWithTemporal:
             digest="abc", comment="go on",
         )  # fmt: skip
         async with change(stage.database, stage.rooms) as work:
-            decision = await decisions.receive(work, trail, owner, answer, None)
+            decision = await decisions.receive(work, trail, owner, answer, None, None)
         message: DecisionMade = decisions.as_message(decision)
         await Workflows(client, prefix=worker).decide(decision.approval_id, message, decision.update_id)
         async with change(stage.database, stage.rooms) as work:

@@ -24,6 +24,8 @@ BOUND = Bound(
     expires_at=AT,
     nonce="n",
 )
+FIRST = "686d5baf22d6db4e19b5956d31fdb08edb56f99c7e9c49018a20d0c9eacac56f"
+"""As the first version of requests had it: consent given before an upgrade still holds."""
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -42,7 +44,7 @@ class TestDigest:
     @pytest.mark.parametrize(
         "change",
         [
-            {"version": 2},
+            {"version": 1},
             {"workspace_id": "x"},
             {"conversation_id": "x"},
             {"turn_id": "x"},
@@ -55,6 +57,7 @@ class TestDigest:
             {"policy_version": 1},
             {"expires_at": AT + timedelta(milliseconds=1)},
             {"nonce": "m"},
+            {"plan": {"stages": []}},
         ],
         ids=lambda change: next(iter(change)),
     )
@@ -62,7 +65,12 @@ class TestDigest:
         assert digest_of(BOUND.model_copy(update=change)) != digest_of(BOUND)
 
     def test_covers_every_member(self):
-        assert len(Bound.model_fields) == 13
+        assert len(Bound.model_fields) == 14
+
+    def test_of_the_first_version_is_what_it_was(self):
+        first = BOUND.model_copy(update={"version": 1})
+
+        assert digest_of(first) == FIRST
 
     def test_does_not_depend_on_the_order_of_members(self):
         turned = dict(reversed(BOUND.arguments.items()))

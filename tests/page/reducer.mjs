@@ -12,7 +12,7 @@ const conversation = (more = {}) => ({ id: "cnv_1", title: "Groceries", updated_
 const message = (position, role = "user", more = {}) => ({ id: `msg_${position}`, conversation_id: "cnv_1", turn_id: "trn_1", position, role, text: "x", client_message_id: null, created_at: at(position), ...more });
 const turn = (state, more = {}) => ({ id: "trn_1", conversation_id: "cnv_1", message_id: "msg_1", state, attempt: 1, error: null, created_at: at(1), ...more });
 const call = (state) => ({ id: "cal_1", turn_id: "trn_1", round: 1, place: 0, state, approval_id: null });
-const approval = (state = "pending", more = {}) => ({ id: "apr_1", conversation_id: "cnv_1", turn_id: "trn_1", requester_id: "usr_1", deciders: [{ user_id: "usr_9", name: "Olu" }], state, ...more });
+const approval = (state = "pending", more = {}) => ({ id: "apr_1", conversation_id: "cnv_1", turn_id: "trn_1", requester_id: "usr_1", deciders: [{ user_id: "usr_1", name: "Olu" }], state, ...more });
 const fetched = (more = {}) => ({ conversation: conversation(), messages: [], turns: [], calls: [], approvals: [], partial: null, epoch: "ep_1", seq: 0, ...more });
 const opened = (more) => reduce({ ...initial, me: { id: "usr_1", role: "owner" } }, { type: "opened", fetched: fetched(more) });
 const event = (state, seq, type, body, more = {}) => reduce(state, { type: "event", envelope: { stream: "cnv_1", epoch: "ep_1", seq, event: { type, ...body }, ...more } });

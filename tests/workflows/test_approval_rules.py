@@ -33,7 +33,7 @@ class Consent(RuleBasedStateMachine):
     def ask(self, approvers: Approvers):
         self.now = START
         self.approvers = approvers
-        self.standing = approval_rules.Standing(
+        self.standing = approval_rules.begin(
             ApprovalInput(
                 approval_id=derived_id("apr", "one"),
                 requester_id=REQUESTER,
@@ -136,7 +136,7 @@ class TestTie:
             verdict=DecisionVerdict.APPROVE,
             digest=DIGEST,
         )
-        standing = approval_rules.Standing(request)
+        standing = approval_rules.begin(request)
         moment = START + LIFE
 
         assert approval_rules.refusal(standing, decision, moment) == "expired"

@@ -36,7 +36,7 @@ async def left(stage: Stage, approval: ApprovalView) -> str:
         comment=None,
     )
     async with change(stage.database, stage.rooms) as work:
-        row = await decisions.receive(work, stage.audit, stage.ana, answer, None)
+        row = await decisions.receive(work, stage.audit, stage.ana, answer, None, None)
     await stage.alter(Decision, row.id, created_at=row.created_at - timedelta(minutes=1))
     return row.id
 

@@ -10,7 +10,7 @@ from connectors.registry import BoundAction, Registry
 from core.digest import Bound, digest_of
 from core.errors import AssentError, Conflict
 from core.messages import ActInput, ApprovalOutcome
-from core.store import approvals, calls
+from core.store import calls, consents
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval
@@ -113,7 +113,7 @@ class Gate:
         approval, consent = await self._check_unchanged(work, call, outcome)
         if not await is_still_given(work.session, approval, consent):
             raise Shut("who approved this may no longer do so")
-        if not await approvals.consume(work.session, approval.id):
+        if not await consents.consume(work.session, approval.id):
             raise Shut("this consent was used before")
 
     async def _check_unchanged(

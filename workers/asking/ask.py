@@ -5,7 +5,7 @@ from temporalio import activity
 from core.faults import crash_point
 from core.messages import ApprovalOutcome, ApprovalProgress
 from core.rooms import Rooms
-from core.store import approvals
+from core.store import consents
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.work import change
@@ -25,7 +25,7 @@ class Asker:
     async def open_approval(self, approval_id: str) -> bool:
         """Show it to everyone who may decide. Its workflow waits durably by now: nobody's answer can be lost."""
         async with beating(), change(self._database, self._rooms) as work:
-            approval, first = await approvals.show(work, approval_id)
+            approval, first = await consents.show(work, approval_id)
             if approval is not None and first:
                 facts = {"action": approval.action, "digest": approval.digest, "risk": approval.risk}
                 await self._audit.record(
@@ -38,7 +38,7 @@ class Asker:
     async def note_approval(self, progress: ApprovalProgress) -> None:
         """Store how an open approval stands after a vote, an edit, an escalation or a reminder; tell who may decide."""
         async with beating(), change(self._database, self._rooms) as work:
-            approval = await approvals.note(work, progress)
+            approval = await consents.note(work, progress)
             if approval is not None:
                 facts = {"digest": progress.digest, "stage": progress.stage, "escalated": progress.escalated}
                 facts |= {"votes": [vote.decision_id for vote in progress.votes], "reminded": progress.remind}
@@ -49,7 +49,7 @@ class Asker:
     async def close_approval(self, outcome: ApprovalOutcome) -> None:
         """Store what it came to and tell everyone who was asked."""
         async with beating(), change(self._database, self._rooms) as work:
-            approval = await approvals.close(work, outcome)
+            approval = await consents.close(work, outcome)
             if approval is not None:
                 facts = {"digest": outcome.digest, "decision_id": outcome.decision_id}
                 actor = outcome.user_id or "clock"

@@ -10,7 +10,7 @@ import structlog
 from core.errors import AssentError, Unavailable
 from core.events import VolatileEvent
 from core.rooms import Rooms
-from core.store import approvals, decisions, outbox
+from core.store import consents, decisions, outbox
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.work import change
@@ -114,7 +114,7 @@ class Relay:
         for lost in await self._workflows.stop_turn(turn_id, approval_ids, user_id):
             _log.warning("an approval was lost", approval_id=lost)
             async with change(self._database, self._rooms) as work:
-                await approvals.withdraw_lost(work, self._audit, lost)
+                await consents.withdraw_lost(work, self._audit, lost)
 
     async def _judge_all(self) -> None:
         """Judge what a crash left, each by itself: one that Temporal does not answer for holds up no other."""

@@ -21,7 +21,7 @@ from core.messages import DecisionMade, LookupAnswer, MemoryVerdict
 from core.permissions import Principal, Role
 from core.rooms import LocalRooms
 from core.settings import Settings
-from core.store import approvals
+from core.store import consents
 from core.store.database import Database
 from core.tables.consent import Approval
 from core.tables.people import Membership, Session, User, Workspace
@@ -147,7 +147,7 @@ class House:
             row = _approval(turn, call, asks(Party(roles=tuple(roles), requester=True)))
             session.add(row)
             await session.flush()
-            await approvals.write_parties(session, row)
+            await consents.write_parties(session, row)
         return row
 
 

@@ -14,7 +14,7 @@ from core.keys import KeyRing
 from core.messages import ApprovalOutcome, TurnEnding
 from core.permissions import Door, Principal, Role
 from core.settings import Settings
-from core.store import approvals, decisions, outbox, turns
+from core.store import approvals, consents, decisions, outbox, turns
 from core.store import audit as audit_store
 from core.store.audit import AuditTrail
 from core.store.work import change
@@ -71,14 +71,14 @@ def intake(world: World, audit: AuditTrail, settings: Settings, judge: Judge) ->
 
 async def show(desk: Desk, asked: Asked) -> bool:
     async with change(desk.world.database, desk.world.rooms) as work:
-        approval, first = await approvals.show(work, asked.consent.approval_id)
+        approval, first = await consents.show(work, asked.consent.approval_id)
         assert approval is not None
         return first
 
 
 async def close(desk: Desk, outcome: ApprovalOutcome) -> bool:
     async with change(desk.world.database, desk.world.rooms) as work:
-        return await approvals.close(work, outcome) is not None
+        return await consents.close(work, outcome) is not None
 
 
 async def seen(desk: Desk, who: Principal, state: str | None = "pending") -> list[str]:
@@ -135,7 +135,7 @@ class TestShown:
         async with change(desk.world.database, desk.world.rooms) as work:
             await turns.stop(work, desk.asker, asked.turn.id)
         async with change(desk.world.database, desk.world.rooms) as work:
-            answer = await approvals.show(work, asked.consent.approval_id)
+            answer = await consents.show(work, asked.consent.approval_id)
 
         assert answer == (None, False)
         assert (await desk.world.get(Approval, asked.consent.approval_id)).state == ApprovalState.WITHDRAWN
@@ -184,7 +184,7 @@ class TestConsume:
 
         async def consume() -> bool:
             async with desk.world.database.writing() as session:
-                return await approvals.consume(session, asked.consent.approval_id)
+                return await consents.consume(session, asked.consent.approval_id)
 
         used = await asyncio.gather(*(consume() for _ in range(20)))
 
@@ -196,7 +196,7 @@ class TestConsume:
         await desk.world.alter(Approval, asked.consent.approval_id, state=state)
 
         async with desk.world.database.writing() as session:
-            assert not await approvals.consume(session, asked.consent.approval_id)
+            assert not await consents.consume(session, asked.consent.approval_id)
 
 
 class TestDecision:
