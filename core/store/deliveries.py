@@ -1,0 +1,189 @@
+"""Deliveries in SQL: put with the change that asks for them, claimed by one sender, sent, edited or given up."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import now
+from core.events import DeliveryUpdated
+from core.ids import new_id, secret_hash
+from core.store import streams
+from core.store.work import Work
+from core.tables.connect import Delivery
+from core.tables.identity import Identity
+from core.tables.people import Membership
+from core.values import Value
+from core.views import DeliveryView
+
+DOORBELL = "deliveries"
+REPLY, PROMPT, NOTICE, WEBHOOK = "reply", "prompt", "notice", "webhook"
+WAITING, SENT, FAILED, DROPPED = "waiting", "sent", "failed", "dropped"
+CLAIMED_FOR = timedelta(seconds=60)
+"""How long a claimed delivery is one sender's; then another may try."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Wanted(Value):
+    """A message to go out. `ref` names what it is about: putting it twice for one thread is putting it once.
+
+    `body` is what its carrier needs, without secrets. `account` and `thread` are the channel's; for a webhook the
+    channel is "webhook", the account the webhook's id, and the thread "".
+    """
+
+    workspace_id: str
+    kind: str
+    ref: str
+    channel: str
+    account: str
+    thread: str
+    body: dict[str, Any]
+    user_id: str | None = None
+    conversation_id: str | None = None
+    message_id: str | None = None
+    approval_id: str | None = None
+
+
+async def put(work: Work, wanted: Wanted, *, at: datetime | None = None) -> Delivery:
+    """Ask for a message to be sent, at once or at a time; the same one asked for before is given as it is."""
+    earlier = (await work.session.execute(_same(wanted))).scalar_one_or_none()
+    if earlier is not None:
+        return earlier
+    time = now()
+    row = Delivery(
+        id=new_id("dlv"),
+        state=WAITING,
+        due_at=max(at or time, time),
+        created_at=time,
+        updated_at=time,
+        **wanted.model_dump(),
+    )
+    work.session.add(row)
+    await work.session.flush()
+    if row.due_at <= time:
+        work.streams.add(DOORBELL)
+    return row
+
+
+def _same(wanted: Wanted) -> Select[Delivery]:
+    return select(Delivery).where(
+        Delivery.kind == wanted.kind,
+        Delivery.ref == wanted.ref,
+        Delivery.channel == wanted.channel,
+        Delivery.account == wanted.account,
+        Delivery.thread == wanted.thread,
+    )
+
+
+async def is_due(session: AsyncSession) -> bool:
+    """Whether anything is to be sent or edited; asks without a lock."""
+    return (await session.execute(_due().limit(1))).first() is not None
+
+
+async def claim(session: AsyncSession, limit: int = 20) -> list[Delivery]:
+    """Take what is due for CLAIMED_FOR, oldest first; rows that another sender holds are left out."""
+    statement = _due().order_by(Delivery.due_at).limit(limit).with_for_update(skip_locked=True)
+    rows = list((await session.execute(statement)).scalars())
+    for row in rows:
+        row.due_at, row.attempts = now() + CLAIMED_FOR, row.attempts + 1
+    await session.flush()
+    return rows
+
+
+def _due() -> Select[Delivery]:
+    return select(Delivery).where(
+        Delivery.state.in_([WAITING, SENT]), Delivery.due_at <= now(), Delivery.shown < Delivery.version
+    )
+
+
+async def arm(session: AsyncSession, delivery_id: str, token: str | None, body: dict[str, Any]) -> None:
+    """Store what is about to be shown, and the hash of its buttons' token, before anybody can press them."""
+    values = {"token_hash": secret_hash(token) if token else None, "body": body}
+    await session.execute(update(Delivery).where(Delivery.id == delivery_id).values(**values))
+
+
+async def sent(work: Work, claimed: Delivery, external_ref: str | None, *, detail: str | None = None) -> None:
+    """Store that what was claimed is shown now; a change that came meanwhile is due at once."""
+    row = await _locked(work.session, claimed.id)
+    first, row.state, row.shown = row.state != SENT, SENT, claimed.version
+    row.external_ref, row.attempts, row.detail = external_ref or row.external_ref, 0, detail
+    row.due_at = NEVER if row.shown >= row.version else now()
+    row.updated_at = now()
+    if first:
+        await tell(work, row)
+
+
+async def postpone(work: Work, claimed: Delivery, until: datetime, detail: str) -> None:
+    """Try again at a time; says why."""
+    row = await _locked(work.session, claimed.id)
+    row.due_at, row.detail, row.updated_at = until, detail, now()
+
+
+async def give_up(work: Work, claimed: Delivery, detail: str, state: str = FAILED) -> None:
+    """Never try again: it failed, or (DROPPED) is not wanted any more. What was shown once stays as it is."""
+    row = await _locked(work.session, claimed.id)
+    if row.state != SENT:
+        row.state = state
+    row.shown, row.due_at, row.detail, row.updated_at = row.version, NEVER, detail, now()
+    await tell(work, row)
+
+
+async def want_edit(work: Work, row: Delivery) -> None:
+    """Ask for what was sent to show how things stand now; one that is not sent yet will."""
+    if row.state not in {WAITING, SENT}:
+        return
+    row.version += 1
+    if row.state == SENT:
+        row.due_at, row.attempts = now(), 0
+        work.streams.add(DOORBELL)
+    row.updated_at = now()
+    work.session.add(row)
+
+
+async def of_approval(session: AsyncSession, approval_id: str) -> list[Delivery]:
+    """Give every prompt about an approval."""
+    statement = select(Delivery).where(Delivery.approval_id == approval_id, Delivery.kind == PROMPT)
+    return list((await session.execute(statement.order_by(Delivery.id))).scalars())
+
+
+async def by_token(session: AsyncSession, token: str) -> Delivery | None:
+    """Give the message whose buttons carry this token."""
+    statement = select(Delivery).where(Delivery.token_hash == secret_hash(token))
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def identity_of(session: AsyncSession, row: Delivery) -> str | None:
+    """Give the linked account in whose private chat a delivery is for its person."""
+    statement = select(Identity.id).where(
+        Identity.channel == row.channel,
+        Identity.account == row.account,
+        Identity.thread == row.thread,
+        Identity.user_id == row.user_id,
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def tell(work: Work, row: Delivery) -> None:
+    """Write to its conversation, or else to the inbox of whom it is for, what became of it."""
+    await work.session.flush()
+    event = DeliveryUpdated(delivery=delivery_view(row))
+    if row.conversation_id is not None and row.kind == REPLY:
+        await streams.append(work, row.conversation_id, event)
+    elif row.user_id is not None:
+        statement = select(Membership.id).where(
+            Membership.user_id == row.user_id, Membership.workspace_id == row.workspace_id
+        )
+        membership = (await work.session.execute(statement)).scalar_one_or_none()
+        if membership is not None:
+            await streams.notify(work, membership, event)
+
+
+def delivery_view(row: Delivery) -> DeliveryView:
+    """Show a delivery."""
+    return DeliveryView.model_validate(row.model_dump(include=set(DeliveryView.model_fields)))
+
+
+async def _locked(session: AsyncSession, delivery_id: str) -> Delivery:
+    statement = select(Delivery).where(Delivery.id == delivery_id).with_for_update()
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one()

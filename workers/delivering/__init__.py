@@ -1,0 +1,1 @@
+"""What goes out to channels and to programs: claimed, carried, retried, edited."""
