@@ -106,6 +106,18 @@ class Totp(SQLModel, table=True):
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class RecoveryCode(SQLModel, table=True):
+    """One of the codes for a person who lost their authenticator app; only its hash is kept, and it works once."""
+
+    __tablename__ = "recovery_codes"
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="users.id", index=True)
+    code_hash: str = Field(unique=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Passkey(SQLModel, table=True):
     """A person's WebAuthn credential."""
 

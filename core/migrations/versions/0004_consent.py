@@ -207,6 +207,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_passkeys_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "recovery_codes",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("code_hash", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_codes")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_recovery_codes_code_hash")),
+    )
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recovery_codes_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
         "totps",
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("key_id", sa.String(), nullable=False),
@@ -221,6 +235,7 @@ def upgrade() -> None:
         "webhooks",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("workspace_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("events", _JSON, nullable=False),
         sa.Column("key_id", sa.String(), nullable=False),
@@ -228,10 +243,12 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_why", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_webhooks_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
     )
     with op.batch_alter_table("webhooks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_webhooks_user_id"), ["user_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_webhooks_workspace_id"), ["workspace_id"], unique=False)
 
     op.create_table(
@@ -285,6 +302,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("schema", _JSON, nullable=True))
         batch_op.add_column(sa.Column("client_key", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("callback_url", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("asked", _JSON, nullable=True))
+        batch_op.add_column(sa.Column("outcome", _JSON, nullable=True))
         batch_op.alter_column("tool_call_id", existing_type=sa.VARCHAR(), nullable=True)
         batch_op.alter_column("turn_id", existing_type=sa.VARCHAR(), nullable=True)
         batch_op.alter_column("conversation_id", existing_type=sa.VARCHAR(), nullable=True)
@@ -456,6 +475,8 @@ def downgrade() -> None:
         batch_op.alter_column("conversation_id", existing_type=sa.VARCHAR(), nullable=False)
         batch_op.alter_column("turn_id", existing_type=sa.VARCHAR(), nullable=False)
         batch_op.alter_column("tool_call_id", existing_type=sa.VARCHAR(), nullable=False)
+        batch_op.drop_column("outcome")
+        batch_op.drop_column("asked")
         batch_op.drop_column("callback_url")
         batch_op.drop_column("client_key")
         batch_op.drop_column("schema")
@@ -484,9 +505,14 @@ def downgrade() -> None:
     op.drop_table("group_members")
     with op.batch_alter_table("webhooks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_webhooks_workspace_id"))
+        batch_op.drop_index(batch_op.f("ix_webhooks_user_id"))
 
     op.drop_table("webhooks")
     op.drop_table("totps")
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recovery_codes_user_id"))
+
+    op.drop_table("recovery_codes")
     with op.batch_alter_table("passkeys", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_passkeys_user_id"))
 
