@@ -29,6 +29,7 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
         "conversation": Rate.a_minute(settings.conversations_per_minute),
         "message": Rate.a_minute(settings.messages_per_minute),
         "decision": Rate.a_minute(settings.decisions_per_minute),
+        "ask": Rate.a_minute(settings.asks_per_minute),
         "account": Rate.a_minute(5),  # wrong passwords for an account, from places it is not known from
         "known": Rate.a_minute(20),  # wrong passwords for an account, from where it signed in before
         "address": Rate.a_minute(30),  # wrong passwords, codes and tokens from an address

@@ -7,6 +7,9 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER = frozenset({"auth", "setup", "tokens", "tickets", "password"})
 _CHAT = frozenset({"conversations", "messages", "turns", "branches", "threads", "documents", "facts", "tasks"})
 _DECIDE = frozenset({"approvals", "tool-calls"})
+_ASK = frozenset({"withdraw", "consume", "outcome"})
+_CALLBACKS = ["webhooks", "callback-secret"]
+_OF_NOUN = 3  # parts of a path that names a noun and nothing in it
 _EVENTS = {
     "message.send": Scope.CHAT,
     "message.edit": Scope.CHAT,
@@ -26,13 +29,19 @@ _EVENTS = {
 
 def check_request(who: Principal, method: str, path: str) -> None:
     """Raise NotAllowed when a program's token may not send this. What is not named here needs `admin`."""
-    if who.is_program:
+    if who.is_program and not (_is_one_approval(method, path) and who.may(Scope.ASK)):
         who.must_have(_needed(method, path))
 
 
 def check_event(who: Principal, name: str) -> None:
     """Raise NotAllowed when a program's token may not send this socket event. What is not named needs `admin`."""
     who.must_have(_EVENTS.get(name, Scope.ADMIN))
+
+
+def _is_one_approval(method: str, path: str) -> bool:
+    """Whether it looks at one approval: who asks may follow what they asked for, and nothing else."""
+    parts = [part for part in path.split("/") if part]
+    return method in _SAFE and parts[:3] == ["api", "v1", "approvals"] and "".join(parts[3:]).startswith("apr_")
 
 
 def _needed(method: str, path: str) -> Scope:
@@ -45,6 +54,10 @@ def _needed(method: str, path: str) -> Scope:
     if noun in _NEVER or "password" in parts:
         message = "A program's token cannot do this: sign in yourself."
         raise NotAllowed(message)
+    if noun == "approvals" and (len(parts) == _OF_NOUN or parts[-1] in _ASK):
+        return Scope.ASK
+    if parts[2:] == _CALLBACKS:
+        return Scope.ASK
     if noun in _DECIDE:
         return Scope.DECIDE
     return Scope.CHAT if noun in _CHAT else Scope.ADMIN

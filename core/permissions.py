@@ -33,6 +33,7 @@ class Scope(StrEnum):
 
     READ = "read"
     CHAT = "chat"
+    ASK = "ask"
     DECIDE = "decide"
     ADMIN = "admin"
 
@@ -67,6 +68,10 @@ class Principal(BaseModel):
         if self.scopes is not None and scope not in self.scopes:
             message = f"This token may not do this: it was made without the scope `{scope}`."
             raise NotAllowed(message, scope=scope)
+
+    def may(self, scope: Scope) -> bool:
+        """Whether nothing keeps this from it: a person's own sign-in, or a token made for it."""
+        return self.scopes is None or scope in self.scopes
 
     @property
     def may_talk(self) -> bool:

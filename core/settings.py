@@ -195,9 +195,17 @@ class Settings(BaseSettings):
     prompts_per_hour: Count = Field(
         20, description="Prompts that a person gets by chat in an hour; more are in the inbox only."
     )
+    pending_asks: Count = Field(100, description="Requests of one outside program that may wait at once.")
     step_up_seconds: Count = Field(
         900, description="How long a proof of who somebody is counts as fresh, where policy asks for one (L3)."
     )
+
+    # The audit trail
+    audit_publish_file: Path | None = Field(
+        None, description="File, best on another machine, to which each audit chain's end is published."
+    )
+    audit_publish_url: str | None = Field(None, description="Address that is sent each audit chain's end, as JSON.")
+    audit_publish_seconds: Seconds = Field(60, description="Time between two looks at what is to be published.")
 
     # Limits
     text_bytes: Count = Field(32768, description="Longest text of a message.")
@@ -213,13 +221,17 @@ class Settings(BaseSettings):
     conversations_per_minute: Count = Field(10, description="Conversations that a user may start in a minute.")
     messages_per_minute: Count = Field(30, description="Messages that a user may send in a minute.")
     decisions_per_minute: Count = Field(20, description="Decisions that a user may send in a minute.")
+    asks_per_minute: Count = Field(60, description="Requests for consent that a program or user may send in a minute.")
+    webhook_hosts: Hosts = Field(
+        (), description="`HOST:PORT` and networks that webhooks may reach though they are not public."
+    )
 
     @field_validator("data_dir", "files_dir", "memory_dir", "uploads_dir", mode="after")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("cors_origins", "link_hosts", mode="before")
+    @field_validator("cors_origins", "link_hosts", "webhook_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -100,12 +100,16 @@ class Cursor(SQLModel, table=True):
 
 
 class Webhook(SQLModel, table=True):
-    """An address that is told of decisions; `ciphertext` is the secret that signs (Standard Webhooks)."""
+    """An address that is told of decisions; `ciphertext` is the secret that signs (Standard Webhooks).
+
+    With `user_id` it has no address of its own: it signs the callbacks that this asker names with each request.
+    """
 
     __tablename__ = "webhooks"
 
     id: str = Field(primary_key=True)
     workspace_id: str = Field(foreign_key="workspaces.id", index=True)
+    user_id: str | None = Field(default=None, index=True)
     url: str
     events: list[str] = Field(sa_type=JsonColumn)
     key_id: str
@@ -113,6 +117,7 @@ class Webhook(SQLModel, table=True):
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disabled_why: str | None = None
 
 
 class ServiceHealth(SQLModel, table=True):

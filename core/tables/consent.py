@@ -15,7 +15,9 @@ class Approval(SQLModel, table=True):
     `bound` is what the digest covers, `plan` a `core.consent.ConsentPlan`, `deciders` the people who may decide now as
     `{user_id, name}`, `votes` how it stands. `generation` counts requests for one call: a void one is asked again.
     `revision` counts edits of the arguments. `batch` is the same for like requests that come together. An outside
-    request (`origin` service) has no call, turn or conversation; `client_key` makes sending it twice the same as once.
+    request (`origin` service) has no call, turn or conversation; `client_key` makes sending it twice the same as once,
+    `asked` is the rest of what its program sent (`core.store.asks.Asked`), `schema_` what its arguments have to fit,
+    `outcome` what the program said came of it.
     """
 
     __tablename__ = "approvals"
@@ -65,6 +67,8 @@ class Approval(SQLModel, table=True):
     schema_: dict[str, Any] | None = Field(default=None, sa_column_kwargs={"name": "schema"}, sa_type=JsonColumn)
     client_key: str | None = None
     callback_url: str | None = None
+    asked: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    outcome: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
 
 
 class ApprovalParty(SQLModel, table=True):

@@ -8,8 +8,10 @@ from core.views.consent import (
     DeliveryView,
     GrantView,
     PreviewView,
+    ReportView,
     ServiceView,
     VoteView,
+    WebhookView,
     WorkspaceView,
 )
 from core.views.cost import (
@@ -30,7 +32,7 @@ from core.views.memory import (
     RecallTextsView,
     RecallView,
 )
-from core.views.people import ApiTokenView, InvitationView, PersonView, ProfileView
+from core.views.people import ApiTokenView, IdentityView, InvitationView, LinkView, PersonView, ProfileView
 from core.views.talk import (
     BranchView,
     ConversationView,
@@ -62,7 +64,9 @@ __all__ = [
     "DoneView",
     "FactView",
     "GrantView",
+    "IdentityView",
     "InvitationView",
+    "LinkView",
     "MemoryView",
     "MessageView",
     "ModeView",
@@ -78,6 +82,7 @@ __all__ = [
     "RecallTextsView",
     "RecallView",
     "RecalledView",
+    "ReportView",
     "ServiceView",
     "SuggestionView",
     "SummaryView",
@@ -89,5 +94,6 @@ __all__ = [
     "UsageTotals",
     "VersionView",
     "VoteView",
+    "WebhookView",
     "WorkspaceView",
 ]

@@ -46,11 +46,21 @@ class VoteView(Value):
     at: datetime
 
 
+class ReportView(Value):
+    """What an outside program said came of what it was allowed to do: its own word."""
+
+    state: str
+    detail: str = ""
+    at: datetime
+
+
 class ApprovalView(Value):
     """A request for consent as a person sees it. A decision quotes `digest`; `reason` is the model's word, not ours.
 
     `deciders` are those who may decide now, at most 50 of them; `edited_by` names who changed the arguments last.
-    `batch` is the same for like requests that came together. Outside requests (`origin` service) have no turn.
+    `batch` is the same for like requests that came together. Outside requests (`origin` service) have no turn; their
+    arguments have to fit `arguments_schema`, `consumed_at` is when their program took them to run, `outcome` what it
+    said came of it.
     """
 
     id: str
@@ -88,6 +98,22 @@ class ApprovalView(Value):
     decided_door: str | None = None
     decided_at: datetime | None
     comment: str | None
+    arguments_schema: dict[str, Any] | None = None
+    consumed_at: datetime | None = None
+    outcome: ReportView | None = None
+
+
+class WebhookView(Value):
+    """An address that is told of events; `url` is empty for the secret that signs an asker's callbacks."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    user_id: str | None = None
+    created_by: str
+    created_at: datetime
+    disabled_at: datetime | None = None
+    disabled_why: str | None = None
 
 
 class GrantView(Value):
