@@ -27,6 +27,15 @@ class Link(Value):
     previous: str
 
 
+class Head(Value):
+    """Where a chain ended at a time: what is published outside, so that a chain cut off after that shows."""
+
+    workspace_id: str
+    number: int
+    mac: str
+    at: datetime
+
+
 class Verdict(Value):
     """What a check of a chain found: `broken_at` is the number of the first row that does not fit."""
 
@@ -44,9 +53,12 @@ def mac_of(key: bytes, link: Link) -> str:
 class Verifier:
     """Checks rows in their order, one by one, in constant memory."""
 
-    def __init__(self, key: Callable[[str], bytes]) -> None:
-        """Take the function that finds a key by its id (it raises UnknownKey)."""
+    def __init__(self, key: Callable[[str], bytes], published: Iterable[Head] = ()) -> None:
+        """Take the function that finds a key by its id (it raises UnknownKey), and heads published earlier."""
         self._key = key
+        self._published: dict[int, set[str]] = {}
+        for head in published:
+            self._published.setdefault(head.number, set()).add(head.mac)
         self._rows = 0
         self._previous = FIRST
         self._broken: Verdict | None = None
@@ -65,6 +77,8 @@ class Verifier:
             self._break(expected, "the row does not follow the one before it")
         elif not self._fits(link, mac):
             self._break(expected, "the row was changed")
+        elif self._published.get(expected, {mac}) != {mac}:
+            self._break(expected, "another row was published under this number")
         else:
             self._rows, self._previous = expected, mac
 
@@ -81,6 +95,10 @@ class Verifier:
         """Compare with where the chain should end; a missing tail shows here."""
         if self._broken is not None:
             return self._broken
+        last = max(self._published, default=0)
+        if last > self._rows:
+            reason = f"the chain is cut off here: {last} rows were published"
+            return Verdict(rows=self._rows, intact=False, broken_at=self._rows + 1, reason=reason)
         if (self._rows, self._previous) != head:
             return Verdict(rows=self._rows, intact=False, broken_at=self._rows + 1, reason="the chain is cut off here")
         return Verdict(rows=self._rows, intact=True)

@@ -35,6 +35,7 @@ from workers.memory.recall import Recaller
 from workers.memory.serving import run_memory
 from workers.reading.read import Reader
 from workers.records.archive import Archive
+from workers.records.publisher import Publisher
 from workers.records.reaper import Reaper
 from workers.records.relay import Relay
 from workers.records.steps import Steps
@@ -95,6 +96,7 @@ class Parts:
     relay: Relay
     reaper: Reaper
     archive: Archive
+    publisher: Publisher
     learner: Learner
     summariser: Summariser
     reader: Reader
@@ -129,6 +131,9 @@ def build_parts(
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
         archive=Archive(database, client),
+        publisher=Publisher(
+            database, settings.audit_publish_file, settings.audit_publish_url, settings.audit_publish_seconds
+        ),
         learner=Learner(database, rooms, registry, aside, asks=_learns(settings)),
         summariser=Summariser(database, rooms, aside, settings.context_tokens),
         reader=Reader(database, rooms, settings.uploads_dir),
@@ -248,7 +253,9 @@ async def run_workers(
     workers = build_workers(client, parts, wanted)
     runs = [_run_until(worker, stop) for worker in workers]
     if policies.TURNS_QUEUE in wanted:
-        runs += [upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.reader)]
+        runs += [
+            upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.publisher, parts.reader)
+        ]
     if memory is not None:
         runs.append(run_memory(client, memory, begun or _set(), stop))
     elif policies.INDEX_QUEUE in wanted:

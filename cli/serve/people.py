@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cli.serve.private import open_private
+from cli.talk.audit import read_heads
 from cli.talk.ending import WrongUsage
 from cli.talk.screen import Screen
 from core.errors import Invalid
@@ -76,11 +77,12 @@ def _check(email: str, password: str) -> None:
         raise Invalid(message) from None
 
 
-async def verify_audit(screen: Screen, data: Path | None) -> int:
-    """Check the chain of every workspace; returns 1 when one is broken."""
+async def verify_audit(screen: Screen, data: Path | None, against: Path | None = None) -> int:
+    """Check the chain of every workspace, also against published heads; returns 1 when one is broken."""
+    heads = read_heads(against) if against else []
     async with _opened(data) as (database, audit), database.reading() as session:
         workspaces = (await session.execute(select(Workspace.id, Workspace.name))).all()
-        verdicts = [(name, await audit.verify(session, workspace_id)) for workspace_id, name in workspaces]
+        verdicts = [(name, await audit.verify(session, workspace_id, heads)) for workspace_id, name in workspaces]
     if screen.json:
         screen.data([{"workspace": name} | verdict.model_dump() for name, verdict in verdicts])
     for name, verdict in verdicts if not screen.json else ():

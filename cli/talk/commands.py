@@ -6,6 +6,7 @@ import typer
 
 from cli.talk import (
     approval_commands,
+    audit_commands,
     conversation_commands,
     document_commands,
     fact_commands,
@@ -18,7 +19,7 @@ from cli.talk import (
     token_commands,
     usage_commands,
 )
-from cli.talk.choices import Data, Json, PasswordStdin, an_id, with_server
+from cli.talk.choices import Json, PasswordStdin, an_id, with_server
 
 _PANEL = "Talk"
 _EXITS = "Exit codes: 0 fine, 1 an error, 2 wrong usage, 3 not signed in, 4 refused, 5 the server cannot be reached."
@@ -55,7 +56,7 @@ def register(app: typer.Typer) -> None:
         "facts": (fact_commands.group(), "What is remembered of you: see, write, edit, forget."),
         "memory": (memory_commands.group(), "What is remembered: how it is, building it anew, checking it."),
         "models": (model_commands.group(), "What answers, and whether it does."),
-        "audit": (_audit(), "The audit trail."),
+        "audit": (audit_commands.group(), "The audit trail: read, check, export."),
     }
     for name, (group, words) in groups.items():
         app.add_typer(group, name=name, help=words, rich_help_panel=_PANEL, no_args_is_help=True, epilog=_EXITS)
@@ -141,25 +142,3 @@ def health(url: Url = None, *, as_json: Json = False) -> None:
 
     screen = Screen(as_json=as_json)
     run(show_health(screen, url), screen)
-
-
-def _audit() -> typer.Typer:
-    group = typer.Typer()
-    group.callback()(lambda: None)
-    group.command(epilog=_EXITS)(verify)
-    return group
-
-
-def verify(data: Data = None, *, as_json: Json = False) -> None:
-    """Check the chain of the audit trail; exit code 1 when it is broken."""
-    from cli.talk.health import verify_audit
-
-    if data is None:
-        with_server(verify_audit, as_json)
-        return
-    from cli.serve.people import verify_audit as verify_directly
-    from cli.talk.ending import run
-    from cli.talk.screen import Screen
-
-    screen = Screen(as_json=as_json)
-    run(verify_directly(screen, data), screen)

@@ -1,4 +1,4 @@
-"""How the server is, and whether its audit chain holds."""
+"""How the server is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from cli.talk.credentials import DEFAULT_URL, CredentialStore
 from cli.talk.ending import FAILED
 from cli.talk.screen import Screen, one_line
-from cli.talk.server import Server, open_client, send
+from cli.talk.server import open_client, send
 
 
 async def show_health(screen: Screen, url: str | None) -> int:
@@ -29,13 +29,3 @@ def _show(screen: Screen, members: Mapping[str, Any], depth: int = 0) -> None:
             _show(screen, value, depth + 1)
         elif value is not None:
             screen.show(f"{'  ' * depth}{one_line(name)}: {one_line(value)}")
-
-
-async def verify_audit(server: Server, screen: Screen) -> int:
-    """Let the server check its audit chain; a broken one is exit code 1."""
-    report = await server.get("/audit/verify")
-    if screen.json:
-        screen.data(report)
-    else:
-        _show(screen, report)
-    return 0 if report.get("intact") else FAILED

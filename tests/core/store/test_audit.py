@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import delete, update
 
-from core.audit import FIRST, Verdict
+from core.audit import FIRST, Head, Verdict
 from core.keys import KeyRing
 from core.store import audit as store
 from core.store.audit import AuditTrail
@@ -139,3 +139,62 @@ class TestRecord:
                 raise RuntimeError
 
         assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
+
+
+class TestPublished:
+    """What was published shows a chain that was cut off, though its end was made to fit."""
+
+    @pytest.fixture
+    async def heads(self, world: World, workspace_id: str) -> list[Head]:
+        async with world.database.reading() as session:
+            return [one for one in await store.heads_to_publish(session, "file:x") if one.workspace_id == workspace_id]
+
+    async def test_heads_are_the_ends_of_chains_that_grew(self, world: World, audit: AuditTrail, workspace_id, heads):
+        async with world.database.writing() as session:
+            await store.note_published(session, "file:x", heads)
+        async with world.database.reading() as session:
+            again = await store.heads_to_publish(session, "file:x")
+            elsewhere = await store.heads_to_publish(session, "url:y")
+
+        assert [head.number for head in heads] == [ROWS]
+        assert workspace_id not in {head.workspace_id for head in again}
+        assert workspace_id in {head.workspace_id for head in elsewhere}
+        assert (await verify(world, audit, workspace_id)).intact
+
+    @pytest.mark.parametrize("known_to_sql", [True, False])
+    async def test_a_chain_cut_off_with_its_end_is_found(
+        self, world: World, audit: AuditTrail, workspace_id: str, heads: list[Head], known_to_sql: bool
+    ):
+        if known_to_sql:
+            async with world.database.writing() as session:
+                await store.note_published(session, "file:x", heads)
+        fifth = await world.get(AuditRow, (workspace_id, 5))
+        await tamper(
+            world,
+            delete(AuditRow).where(AuditRow.workspace_id == workspace_id, AuditRow.number > 5),
+            update(AuditHead).where(AuditHead.workspace_id == workspace_id).values(number=5, mac=fifth.mac),
+        )
+
+        async with world.database.reading() as session:
+            verdict = await audit.verify(session, workspace_id, () if known_to_sql else heads)
+
+        assert (verdict.intact, verdict.broken_at) == (False, 6)
+        assert verdict.reason == "the chain is cut off here: 7 rows were published"
+
+    async def test_a_chain_written_anew_with_the_key_is_found(
+        self, world: World, audit: AuditTrail, workspace_id: str, heads: list[Head]
+    ):
+        await tamper(
+            world,
+            delete(AuditRow).where(AuditRow.workspace_id == workspace_id),
+            delete(AuditHead).where(AuditHead.workspace_id == workspace_id),
+        )
+        for number in range(ROWS):
+            async with change(world.database, world.rooms) as work:
+                await audit.record(work, workspace_id, "eve", "test.kind", f"subject {number}", number=number)
+
+        async with world.database.reading() as session:
+            verdict = await audit.verify(session, workspace_id, heads)
+
+        assert (verdict.intact, verdict.broken_at) == (False, ROWS)
+        assert verdict.reason == "another row was published under this number"
