@@ -17,6 +17,7 @@ from core.views import (
     DeliveryView,
     DocumentView,
     GrantView,
+    IdentityView,
     MessageView,
     ReadView,
     RecallView,
@@ -236,6 +237,13 @@ class GrantChanged(Value):
     grant: GrantView
 
 
+class IdentityChanged(Value):
+    """In a person's inbox: an account on a channel is theirs now, is reached no more or again, or is theirs no more."""
+
+    type: Literal["identity.changed"] = "identity.changed"
+    identity: IdentityView
+
+
 class TurnDelta(Value):
     """Volatile: text of the running answer. Cut what you have to `offset` Unicode code points, then append."""
 
@@ -286,7 +294,8 @@ DurableEvent = Annotated[
     | DeliveryUpdated
     | WorkspaceUpdated
     | ServiceUpdated
-    | GrantChanged,
+    | GrantChanged
+    | IdentityChanged,
     Field(discriminator="type"),
 ]
 VolatileEvent = Annotated[TurnDelta | Typing, Field(discriminator="type")]

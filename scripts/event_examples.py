@@ -16,6 +16,7 @@ from core.views import (
     DeliveryView,
     DocumentView,
     GrantView,
+    IdentityView,
     MessageView,
     PreviewView,
     ProblemView,
@@ -150,6 +151,15 @@ _delivery = DeliveryView(
     created_at=AT,
     updated_at=AT,
 )
+_identity = IdentityView(
+    id=derived_id("idn", "example"),
+    user_id=ANA,
+    channel="telegram",
+    account="household_bot",
+    external_id="7250001",
+    shown_as="Ana",
+    linked_at=AT,
+)
 _grant = GrantView(
     id=derived_id("grt", "example"),
     user_id=ANA,
@@ -237,6 +247,7 @@ DURABLE_EXAMPLES: tuple[DurableEvent, ...] = (
     events.WorkspaceUpdated(workspace=_workspace),
     events.ServiceUpdated(service=_service),
     events.GrantChanged(grant=_grant),
+    events.IdentityChanged(identity=_identity),
 )
 VOLATILE_EXAMPLES: tuple[VolatileEvent, ...] = (
     events.TurnDelta(conversation_id=CONVERSATION, turn_id=TURN, attempt=1, offset=0, text="Do"),
