@@ -26,7 +26,7 @@ from workers.llm.check import Checker
 from workers.llm.choose import build_router
 from workers.llm.offline.assistant import OfflineAssistant
 from workers.llm.router import Router
-from workers.memory.asked import Askable
+from workers.memory.embedding_cache import Askable
 from workers.memory.look_up import Answerer
 from workers.memory.memory import Forgetful, Memory
 from workers.memory.place import Place

@@ -10,7 +10,7 @@ from api.openai.desk import Desk, Submitted
 from api.openai.errors import of_error
 from api.openai.follow import Done, Quiet, Standing, Step, Waits
 from api.openai.telling import Telling
-from api.openai.told import check_answered, extension, figures_of, notices, piece_of
+from api.openai.told import check_answered, extension, notices, piece_of, used_by
 from core.errors import AssentError
 
 DONE = b"data: [DONE]\n\n"
@@ -38,7 +38,7 @@ class Completion:
         message = {"role": "assistant", "content": telling.whole, "refusal": None}
         answer = self._object("chat.completion", standing)
         answer["choices"] = [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}]
-        used = await self._usage()
+        used = await self._used()
         return answer | ({"usage": used} if used else {})
 
     async def chunks(self, steps: AsyncIterator[Step]) -> AsyncIterator[bytes]:
@@ -64,7 +64,7 @@ class Completion:
         check_answered(standing)
         yield self._chunk({}, standing, finish="stop")
         if self.include_usage:
-            yield sse(self._object("chat.completion.chunk", None) | {"choices": [], "usage": await self._usage()})
+            yield sse(self._object("chat.completion.chunk", None) | {"choices": [], "usage": await self._used()})
 
     def _chunk(self, delta: dict[str, Any], standing: Standing | None = None, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
@@ -79,13 +79,8 @@ class Completion:
             "assent": extension(self.submitted, standing, self.base),
         }
 
-    async def _usage(self) -> dict[str, Any] | None:
-        figures = await figures_of(self.desk, self.submitted.turn_id)
-        if figures is None:
-            return None
-        sent, got, cached = figures
-        used: dict[str, Any] = {"prompt_tokens": sent, "completion_tokens": got, "total_tokens": sent + got}
-        return used if cached is None else used | {"prompt_tokens_details": {"cached_tokens": cached}}
+    async def _used(self) -> dict[str, Any] | None:
+        return await used_by(self.desk, self.submitted.turn_id, "prompt", "completion")
 
 
 def sse(data: dict[str, Any], name: str | None = None) -> bytes:

@@ -11,7 +11,7 @@ from api.openai.desk import Desk, Submitted
 from api.openai.errors import of_error
 from api.openai.follow import Done, Quiet, Standing, Step
 from api.openai.telling import Telling
-from api.openai.told import check_answered, extension, failure_of, figures_of, notices, piece_of
+from api.openai.told import check_answered, extension, failure_of, notices, piece_of, used_by
 from core.errors import AssentError
 from core.values import TurnState
 
@@ -145,18 +145,13 @@ class Reply:
             "temperature": None,
             "top_p": None,
             "max_output_tokens": None,
-            "usage": await self._usage() if standing.state.is_terminal or standing.waits_for else None,
+            "usage": await self._used() if standing.state.is_terminal or standing.waits_for else None,
             "metadata": {"conversation_id": self.submitted.conversation_id, "turn_id": self.submitted.turn_id},
             "assent": extension(self.submitted, standing, self.base),
         }
 
-    async def _usage(self) -> dict[str, Any] | None:
-        figures = await figures_of(self.desk, self.submitted.turn_id)
-        if figures is None:
-            return None
-        sent, got, cached = figures
-        used: dict[str, Any] = {"input_tokens": sent, "output_tokens": got, "total_tokens": sent + got}
-        return used if cached is None else used | {"input_tokens_details": {"cached_tokens": cached}}
+    async def _used(self) -> dict[str, Any] | None:
+        return await used_by(self.desk, self.submitted.turn_id, "input", "output")
 
 
 def _item_status(status: str) -> str:

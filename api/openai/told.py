@@ -107,9 +107,12 @@ def headers_of(submitted: Submitted) -> dict[str, str]:
     }
 
 
-async def figures_of(desk: Desk, turn_id: str) -> tuple[int, int, int | None] | None:
-    """Give the tokens in, out and cached that the providers counted; None when they did not."""
+async def used_by(desk: Desk, turn_id: str, sent_name: str, got_name: str) -> dict[str, Any] | None:
+    """Give the tokens of a turn as the providers counted them, under a format's names; None when they did not."""
     async with desk.database.reading() as session:
         found = await usage.of_turn(session, turn_id)
-    sent, got = found["input_tokens"], found["output_tokens"]
-    return None if sent is None or got is None else (sent, got, found["cached_tokens"])
+    sent, got, cached = found["input_tokens"], found["output_tokens"], found["cached_tokens"]
+    if sent is None or got is None:
+        return None
+    used = {f"{sent_name}_tokens": sent, f"{got_name}_tokens": got, "total_tokens": sent + got}
+    return used if cached is None else used | {f"{sent_name}_tokens_details": {"cached_tokens": cached}}

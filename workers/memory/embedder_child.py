@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import queue
+import shutil
 import signal
 import struct
 import sys
@@ -203,8 +204,9 @@ def _onnx_model(folder: Path, shape: "dict[str, Any]", threads: int) -> Any:
             features["token_embeddings"] = torch.from_numpy(self._session.run(None, fed)[0])
             return features
 
-        def save(self, *_: Any, **__: Any) -> None:
-            raise NotImplementedError
+        def save(self, output_path: str, *_: Any, **__: Any) -> None:
+            """Copy the export: it is all that this module is."""
+            shutil.copytree(folder, output_path, dirs_exist_ok=True)
 
     modules = [OnnxTransformer(), Pooling(shape["width"], shape["pooling"]), Normalize()]
     return SentenceTransformer(modules=modules, device="cpu")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from connectors.manifest import Risk
 from connectors.registry import BoundAction, Registry
+from core.masking import MASK, mask
 from core.tables.work import ToolCall
 from core.text import is_hidden
 from core.values import CallState
@@ -34,7 +35,8 @@ def _beside(registry: Registry, done: Sequence[ToolCall]) -> Iterator[str]:
     """Give examples of the other harmless actions of the same services, filled with what the calls were about."""
     ran = {call.action for call in done}
     services = [name.partition(".")[0] for name in ran]
-    values = {key: one for call in done for key, one in call.arguments.items() if _is_plain(one)}
+    shown = [mask(call.secrets, call.arguments) for call in done]
+    values = {key: one for arguments in shown for key, one in arguments.items() if _is_plain(one) and one != MASK}
     for bound in registry.actions():
         if bound.name.partition(".")[0] in services and bound.name not in ran and bound.spec.risk in _HARMLESS:
             yield from _filled(bound, values)

@@ -23,7 +23,7 @@ from workers.llm.errors import ModelError
 from workers.llm.marks import mark
 from workers.llm.offline.remember import is_keepable, to_forget, to_remember
 from workers.reflecting.follow_ups import follow_ups
-from workers.reflecting.reading import Learnt, read
+from workers.reflecting.learnt import Learnt, read
 
 _LONGEST_SAID = 8000
 _KNOWN = 30

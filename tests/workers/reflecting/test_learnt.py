@@ -4,7 +4,7 @@ import pytest
 
 from core.secrecy import looks_secret
 from workers.llm.offline.remember import answer, to_forget, to_remember
-from workers.reflecting.reading import Learnt, read
+from workers.reflecting.learnt import Learnt, read
 
 SAID = "I'm a vegetarian and I live in Riga, ok?"
 

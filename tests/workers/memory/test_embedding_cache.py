@@ -9,8 +9,8 @@ from core.store import lookups
 from core.store.database import Database
 from tests.doubles.embedder import WordEmbedder
 from tests.world import World
-from workers.memory.asked import KEPT, AskedBefore
 from workers.memory.embedder import URGENT_TEXTS, ChildEmbedder
+from workers.memory.embedding_cache import KEPT, AskedBefore
 from workers.memory.look_up import Answerer
 from workers.memory.port import Hit, Vector
 
