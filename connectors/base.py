@@ -2,6 +2,8 @@
 
 ConnectorError
   TemporaryFailure 503    try again, after `retry_after` seconds if it says so
+    Unreachable           no connection, no answer in time, or a server error: counts for the service's breaker
+    Throttled             the service wants fewer calls: calls to it pause, its breaker stays as it is
   NeedsAuthorization 403  somebody has to connect an account, or sign in to it again
   PermanentFailure 422    trying again changes nothing
   OutcomeUnknown 502      it may have taken effect, or not: a person has to look
@@ -27,6 +29,8 @@ __all__ = [
     "PermanentFailure",
     "Preview",
     "TemporaryFailure",
+    "Throttled",
+    "Unreachable",
 ]
 
 
@@ -75,6 +79,17 @@ class TemporaryFailure(ConnectorError):
         """Keep the seconds after which to try again."""
         super().__init__(detail, retry_after=retry_after, **more)
         self.retry_after = retry_after
+
+
+class Unreachable(TemporaryFailure):
+    """No connection, no answer in time, or a server error (5xx): the breaker counts it.
+
+    As every TemporaryFailure, of an at_most_once action it says that nothing took effect; else raise OutcomeUnknown.
+    """
+
+
+class Throttled(TemporaryFailure):
+    """The service wants fewer calls (429): calls to it pause for `retry_after` seconds."""
 
 
 class NeedsAuthorization(ConnectorError):

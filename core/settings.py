@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import Misconfigured
+from core.smtp import SmtpSettings
 
 PREFIX = "ASSENT_"
 CONFIG_NAME = "assent.toml"
@@ -206,6 +207,15 @@ class Settings(BaseSettings):
     )
     audit_publish_url: str | None = Field(None, description="Address that is sent each audit chain's end, as JSON.")
     audit_publish_seconds: Seconds = Field(60, description="Time between two looks at what is to be published.")
+
+    # Services
+    smtp: SmtpSettings | None = Field(
+        None,
+        description="`[smtp]`: `host`, `from_address` and what else docs/connectors.md says; without it no `email`.",
+    )
+    private_hosts: Hosts = Field(
+        (), description="What calls by HTTP may reach besides the internet: `HOST:PORT` or `NETWORK/BITS`, by commas."
+    )
 
     # Limits
     text_bytes: Count = Field(32768, description="Longest text of a message.")
