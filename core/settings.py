@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("cors_origins", "link_hosts", "webhook_hosts", mode="before")
+    @field_validator("cors_origins", "link_hosts", "webhook_hosts", "private_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
