@@ -1,0 +1,1 @@
+"""Messages by mail, handed to an SMTP server."""
