@@ -3,15 +3,13 @@
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
-from core.errors import Conflict, NotFound
-from core.events import DeliveryUpdated, IdentityChanged
-from core.ids import new_id
+from core.errors import NotFound
+from core.events import IdentityChanged
 from core.permissions import Principal, Role
-from core.store import streams
+from core.store import deliveries, streams
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.connect import Delivery
@@ -20,11 +18,9 @@ from core.tables.people import Membership, User
 from core.tables.talk import Conversation, Participant
 from core.text import clean_text, reveal
 from core.values import Value
-from core.views import DeliveryView, IdentityView
+from core.views import IdentityView
 
-MAX_IDENTITIES = 10
 MAX_SHOWN = 100
-_SENT_PROMPTS = ("waiting", "sent")
 
 
 class Account(Value):
@@ -142,69 +138,18 @@ async def _mark(work: Work, identity_id: str, *, broken: bool) -> Identity | Non
     return identity
 
 
-async def link(work: Work, audit: AuditTrail, user_id: str, workspace_id: str, account: Account) -> Identity:
-    """Make an account on a channel a person's, in this workspace; theirs already is no error.
-
-    For `core.store.links` and for sign-in elsewhere, which have seen both sides agree. Raises Conflict when it is
-    somebody else's (it is never moved), or the person has MAX_IDENTITIES.
-    """
-    await work.session.execute(select(User.id).where(User.id == user_id).with_for_update())
-    found = await of_account(work.session, account.channel, account.account, account.external_id)
-    if found is None:
-        await check_room(work.session, user_id)
-        found = await _insert(work.session, user_id, workspace_id, account)
-        await tell(work, found)
-        facts = {"channel": found.channel, "account": found.account, "external_id": found.external_id}
-        await audit.record(work, workspace_id, user_id, "identity.linked", found.id, **facts)
-    if found.user_id != user_id:
-        message = "This account is linked to somebody else: they have to unlink it first."
-        raise Conflict(message)
-    return found
-
-
-async def check_room(session: AsyncSession, user_id: str) -> None:
-    """Raise Conflict when a person has as many accounts as one may."""
-    statement = select(func.count()).select_from(Identity).where(Identity.user_id == user_id)
-    if (await session.execute(statement)).scalar_one() >= MAX_IDENTITIES:
-        message = f"There are {MAX_IDENTITIES} linked accounts already: unlink one first."
-        raise Conflict(message)
-
-
-async def _insert(session: AsyncSession, user_id: str, workspace_id: str, account: Account) -> Identity:
-    shared = select(Identity.conversation_id).where(
-        Identity.user_id == user_id, Identity.workspace_id == workspace_id, Identity.conversation_id.is_not(None)
-    )
-    values = {
-        "id": new_id("idn"),
-        "user_id": user_id,
-        "workspace_id": workspace_id,
-        "channel": account.channel,
-        "account": account.account,
-        "external_id": account.external_id,
-        "shown_as": account.name,
-        "thread": account.thread,
-        "conversation_id": (await session.execute(shared.limit(1))).scalar_one_or_none(),
-        "linked_at": now(),
-    }
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    await session.execute(insert(Identity).values(**values).on_conflict_do_nothing())
-    found = await of_account(session, account.channel, account.account, account.external_id)
-    if found is None or found.user_id != user_id:
-        message = "This account is linked to somebody else: they have to unlink it first."
-        raise Conflict(message)
-    return found
-
-
 async def unlink(work: Work, audit: AuditTrail, who: Principal, identity_id: str) -> IdentityView:
     """End a link at once: an own one, or (owners and admins) one of somebody in the workspace.
 
     What was on its way there is dropped, the buttons of its prompts are worth nothing. Raises NotFound.
     """
     identity = await work.session.get(Identity, identity_id, with_for_update=True, populate_existing=True)
-    if identity is None or not _may_unlink(who, identity):
+    if identity is None or not await _may_unlink(work.session, who, identity):
         message = "There is no such linked account."
         raise NotFound(message)
     await _drop_deliveries(work, identity)
+    if who.session_id != identity.id:
+        await say(work, identity, "unlinked", "This chat is linked to nobody here any more.")
     view = view_of(identity).model_copy(update={"unlinked_at": now()})
     await work.session.delete(identity)
     await work.session.flush()
@@ -216,30 +161,51 @@ async def unlink(work: Work, audit: AuditTrail, who: Principal, identity_id: str
     return view
 
 
-def _may_unlink(who: Principal, identity: Identity) -> bool:
+async def _may_unlink(session: AsyncSession, who: Principal, identity: Identity) -> bool:
+    """Whether it is theirs, or of somebody whom they manage: an admin manages everybody but owners."""
     if identity.user_id == who.user_id:
         return True
-    return identity.workspace_id == who.workspace_id and who.role in {Role.OWNER, Role.ADMIN}
+    if identity.workspace_id != who.workspace_id or who.role not in {Role.OWNER, Role.ADMIN}:
+        return False
+    statement = select(Membership.role).where(
+        Membership.user_id == identity.user_id, Membership.workspace_id == identity.workspace_id
+    )
+    return who.role is Role.OWNER or (await session.execute(statement)).scalar_one_or_none() != Role.OWNER
 
 
 async def _drop_deliveries(work: Work, identity: Identity) -> None:
-    """Send and edit nothing there any more, prompts above all: a sent one is not told how it ended."""
+    """Send and edit nothing there any more: a prompt that was sent is not told how it ended, its buttons are void."""
     statement = (
         select(Delivery)
         .where(Delivery.channel == identity.channel, Delivery.account == identity.account)
         .where(Delivery.user_id == identity.user_id, Delivery.thread == (identity.thread or ""))
-        .where(Delivery.state.in_(_SENT_PROMPTS))
+        .where(Delivery.state.in_([deliveries.WAITING, deliveries.SENT]))
         .order_by(Delivery.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     for row in list((await work.session.execute(statement)).scalars()):
-        row.token_hash = None
-        if row.state == "waiting" or row.kind == "prompt":
-            row.state, row.detail, row.updated_at = "dropped", "unlinked", now()
-            view = DeliveryView.model_validate(row.model_dump(include=set(DeliveryView.model_fields)))
-            await _to_inbox(work, identity, DeliveryUpdated(delivery=view))
+        row.token_hash, row.shown = None, row.version
+        if row.state == deliveries.WAITING or row.kind == deliveries.PROMPT:
+            row.state, row.detail, row.updated_at = deliveries.DROPPED, "unlinked", now()
+            await deliveries.tell(work, row)
     await work.session.flush()
+
+
+async def say(work: Work, identity: Identity, about: str, text: str) -> None:
+    """Tell the chat itself something about its link; it gets that though it may be linked no more."""
+    if identity.thread is None:
+        return
+    wanted = deliveries.Wanted(
+        workspace_id=identity.workspace_id,
+        kind=deliveries.NOTICE,
+        ref=f"{identity.id}:{about}",
+        channel=identity.channel,
+        account=identity.account,
+        thread=identity.thread,
+        body={"text": text},
+    )
+    await deliveries.put(work, wanted)
 
 
 async def page(
@@ -264,16 +230,12 @@ async def tell(work: Work, identity: Identity) -> None:
 
 
 async def _notify(work: Work, identity: Identity, view: IdentityView) -> None:
-    await _to_inbox(work, identity, IdentityChanged(identity=view))
-
-
-async def _to_inbox(work: Work, identity: Identity, event: IdentityChanged | DeliveryUpdated) -> None:
     statement = select(Membership.id).where(
         Membership.user_id == identity.user_id, Membership.workspace_id == identity.workspace_id
     )
     member = (await work.session.execute(statement)).scalar_one_or_none()
     if member is not None:
-        await streams.notify(work, member, event)
+        await streams.notify(work, member, IdentityChanged(identity=view))
 
 
 async def _locked(session: AsyncSession, identity_id: str) -> Identity:

@@ -14,7 +14,7 @@ from core.clock import now
 from core.errors import Conflict, NotAllowed, NotFound
 from core.ids import new_id, secret_hash
 from core.permissions import Principal
-from core.store import identities, link_failures
+from core.store import identities, link_failures, linking
 from core.store.audit import AuditTrail
 from core.store.identities import Account
 from core.store.work import Work
@@ -37,7 +37,7 @@ async def new_code(work: Work, audit: AuditTrail, who: Principal, channel: str) 
     a chat: who links has to be signed in), Conflict (too many accounts).
     """
     check_person(who)
-    await identities.check_room(work.session, who.user_id)
+    await linking.check_room(work.session, who.user_id)
     await _withdraw_open(work.session, who.user_id, channel)
     code = base64.urlsafe_b64encode(secrets.token_bytes(_CODE_BYTES)).decode().rstrip("=")
     row = Link(
@@ -135,7 +135,7 @@ async def confirm(work: Work, audit: AuditTrail, link_id: str, account: Account)
     await check_still_here(work.session, row.user_id, row.workspace_id)
     row.state, row.settled_at = LINKED, now()
     known = account.model_copy(update={"thread": account.thread or row.thread, "shown_as": row.shown_as})
-    return await identities.link(work, audit, row.user_id, row.workspace_id, known)
+    return await linking.link(work, audit, row.user_id, row.workspace_id, known)
 
 
 async def decline(work: Work, audit: AuditTrail, link_id: str, account: Account) -> None:

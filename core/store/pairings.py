@@ -10,10 +10,10 @@ from core.clock import now
 from core.errors import Conflict, TooMany
 from core.ids import new_id, secret_hash
 from core.permissions import Principal
-from core.store import identities, link_failures
+from core.store import identities, link_failures, linking
 from core.store.audit import AuditTrail
 from core.store.identities import Account
-from core.store.links import LINKED, OPEN, PAIRING, check_person, view_of
+from core.store.links import LINKED, OPEN, PAIRING, check_person, masked, view_of
 from core.store.work import Work
 from core.tables.identity import Identity, Link
 from core.tables.people import User
@@ -102,7 +102,12 @@ async def confirm_pairing(work: Work, audit: AuditTrail, who: Principal, code: s
         shown_as=row.shown_as,
         thread=row.thread,
     )
-    return await identities.link(work, audit, who.user_id, who.workspace_id, account)
+    said = f"This chat is linked to {masked(await _email(work.session, who))} now."
+    return await linking.link(work, audit, who.user_id, who.workspace_id, account, say=said)
+
+
+async def _email(session: AsyncSession, who: Principal) -> str:
+    return (await session.execute(select(User.email).where(User.id == who.user_id))).scalar_one()
 
 
 async def _typed(work: Work, who: Principal, code: str) -> Link | None:
