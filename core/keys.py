@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from core.clock import now
 from core.errors import Misconfigured
 
-Purpose = Literal["jwt", "audit", "codec", "setup-code", "sealing"]
+Purpose = Literal["jwt", "audit", "codec", "setup-code", "sealing", "buttons"]
 
 FILE_NAME = "keys.json"
 _KEY_BYTES = 32

@@ -10,7 +10,7 @@ from core.clock import now
 from core.consent import ConsentPlan, Vote
 from core.events import ApprovalClosed, ApprovalRequested, ApprovalUpdated
 from core.messages import ApprovalOutcome, ApprovalProgress
-from core.store import calls, deciders, lease
+from core.store import calls, deciders, lease, prompting, webhooks
 from core.store.approvals import asked, lock, name_of, tell, view_of
 from core.store.audit import AuditTrail
 from core.store.work import Work
@@ -41,7 +41,10 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
     approval.state, approval.opened_at = ApprovalState.PENDING, now()
     people = await write_parties(work.session, approval)
     await work.session.flush()
-    await tell(work, approval, ApprovalRequested(approval=await view_of(work.session, approval)), people)
+    view = await view_of(work.session, approval)
+    await tell(work, approval, ApprovalRequested(approval=view), people)
+    await webhooks.tell_of_approval(work, webhooks.APPROVAL_REQUESTED, approval, view)
+    await prompting.refresh(work, approval)
     return approval, True
 
 
@@ -66,6 +69,7 @@ async def note(work: Work, progress: ApprovalProgress) -> Approval | None:
     people = await write_parties(work.session, approval)
     await work.session.flush()
     await tell(work, approval, ApprovalUpdated(approval=await view_of(work.session, approval)), people)
+    await prompting.refresh(work, approval, remind=progress.remind)
     return approval
 
 
@@ -139,8 +143,11 @@ async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None)
         approval.comment, approval.decided_door = decision.comment, decision.door
     await work.session.flush()
     view = await view_of(work.session, approval)
-    if shown:
-        await tell(work, approval, ApprovalClosed(approval=view), await asked(work.session, approval))
+    if shown or approval.conversation_id is None:
+        people = await asked(work.session, approval) if shown else []
+        await tell(work, approval, ApprovalClosed(approval=view), people)
+        await webhooks.tell_of_approval(work, webhooks.APPROVAL_CLOSED, approval, view)
+        await prompting.refresh(work, approval)
     refused = _CALL_STATE.get(outcome.state)
     if refused is not None and approval.tool_call_id is not None:
         _, call = await calls.lock(work.session, approval.tool_call_id)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.events import DurableEvent, ToolProposed, TurnFinished
 from core.messages import PlannedCall
-from core.store import approvals, calls, changes, lease, messages, outbox, partials, streams, turns, usage
+from core.store import approvals, calls, changes, lease, messages, outbox, partials, speaking, streams, turns, usage
 from core.store.usage import Charge, Figures
 from core.store.viewing import call_view, turn_view
 from core.store.work import Work
@@ -73,6 +73,7 @@ async def finish(work: Work, answer: Answer) -> None:
         profile=answer.profile,
     )
     streams.put(work, conversation.id, first + 1, TurnFinished(turn=turn_view(turn), message=message))
+    await speaking.reply(work, turn)
     conversation.updated_at = conversation.last_activity_at = now()
     changes.note(work, "turn", turn.id)
     if answer.learn or answer.sum_up:

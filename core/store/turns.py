@@ -10,7 +10,7 @@ from core.errors import LeaseLost, NotFound
 from core.events import DurableEvent, TurnFailed, TurnRestarted, TurnStarted, TurnStopped, TurnWaiting
 from core.messages import LeaseAnswer, TurnEnding, TurnStep
 from core.permissions import Principal
-from core.store import approvals, changes, consents, lease, messages, outbox, partials, streams
+from core.store import approvals, changes, consents, lease, messages, outbox, partials, speaking, streams
 from core.store.viewing import turn_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -160,6 +160,7 @@ async def close(work: Work, conversation: Conversation, turn: Turn, state: TurnS
     if kept:
         message = await messages.add_reply(work, turn, first, kept, model=None, usage=None)
     streams.put(work, conversation.id, first + event_count - 1, _ending(turn, message))
+    await speaking.reply(work, turn)
     if hand_on:
         await lease.give_up(work, conversation, turn)
     else:

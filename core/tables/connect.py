@@ -67,7 +67,10 @@ class Delivery(SQLModel, table=True):
 
 
 class Inbound(SQLModel, table=True):
-    """Something that a channel told us, kept before it is answered; told twice it is one row."""
+    """Something that a channel told us, kept before it is answered; told twice it is one row.
+
+    `thread` is where it was said; once it is answered (`state` done or failed), `body` is empty.
+    """
 
     __tablename__ = "inbound"
     __table_args__ = (UniqueConstraint("channel", "account", "event_id"), Index(None, "state", "due_at"))
@@ -75,7 +78,8 @@ class Inbound(SQLModel, table=True):
     id: str = Field(primary_key=True)
     channel: str
     account: str
-    event_id: str
+    event_id: str = Field(index=True)
+    thread: str = ""
     body: dict[str, Any] = Field(sa_type=JsonColumn)
     state: str = "waiting"
     attempts: int = 0

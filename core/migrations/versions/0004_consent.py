@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("thread", sa.String(), nullable=False),
         sa.Column("body", _JSON, nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -67,6 +68,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("channel", "account", "event_id", name=op.f("uq_inbound_channel_account_event_id")),
     )
     with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inbound_event_id"), ["event_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_inbound_state_due_at"), ["state", "due_at"], unique=False)
 
     op.create_table(
@@ -289,6 +291,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("origin", sa.String(), nullable=False, server_default="turn"))
         batch_op.add_column(sa.Column("generation", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("requester_person_id", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("secrets", _JSON, nullable=True))
         batch_op.add_column(sa.Column("rule", sa.String(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("policy_version", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("plan", _JSON, nullable=False, server_default="{}"))
@@ -370,6 +373,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("proved_by", sa.String(), nullable=True))
 
     with op.batch_alter_table("tool_calls", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("secrets", _JSON, nullable=True))
         batch_op.add_column(sa.Column("grant_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("connection_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("edited_by", sa.String(), nullable=True))
@@ -413,6 +417,7 @@ def downgrade() -> None:
         batch_op.drop_column("edited_by")
         batch_op.drop_column("connection_id")
         batch_op.drop_column("grant_id")
+        batch_op.drop_column("secrets")
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_column("proved_by")
@@ -490,6 +495,7 @@ def downgrade() -> None:
         batch_op.drop_column("plan")
         batch_op.drop_column("policy_version")
         batch_op.drop_column("rule")
+        batch_op.drop_column("secrets")
         batch_op.drop_column("requester_person_id")
         batch_op.drop_column("generation")
         batch_op.drop_column("origin")
@@ -538,6 +544,7 @@ def downgrade() -> None:
     op.drop_table("link_failures")
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbound_state_due_at"))
+        batch_op.drop_index(batch_op.f("ix_inbound_event_id"))
 
     op.drop_table("inbound")
     op.drop_table("channel_cursors")

@@ -1,0 +1,129 @@
+"""Prompts in SQL: one for each person who may decide and each account of theirs, always as the approval stands."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import now
+from core.consent import ConsentPlan
+from core.outgoing import OutMessage
+from core.store import deciders, deliveries, identities
+from core.store.deliveries import Wanted
+from core.store.work import Work
+from core.tables.connect import Delivery
+from core.tables.consent import Approval, Delegation
+from core.tables.identity import Identity
+from core.values import ApprovalState
+
+
+async def refresh(work: Work, approval: Approval, *, remind: bool = False) -> None:
+    """Bring the prompts of an approval up to date after any change of it, in the change's own transaction.
+
+    Whoever may decide now is asked on each account; what was sent before is edited; with `remind`, whoever did not
+    answer yet is told again. Of a closed one every prompt that was sent says how it ended.
+    """
+    sent = await deliveries.of_approval(work.session, approval.id)
+    if ApprovalState(approval.state).is_open:
+        reached = await _reached(work.session, approval)
+        known = {(row.user_id, row.channel, row.account, row.thread) for row in sent}
+        for identity in reached:
+            if (identity.user_id, identity.channel, identity.account, identity.thread) not in known:
+                await deliveries.put(work, _prompt(approval, identity))
+        if remind:
+            await _remind(work, approval, reached)
+    for row in sent:
+        await deliveries.want_edit(work, row)
+
+
+def _prompt(approval: Approval, identity: Identity) -> Wanted:
+    return Wanted(
+        workspace_id=approval.workspace_id,
+        kind=deliveries.PROMPT,
+        ref=approval.id,
+        channel=identity.channel,
+        account=identity.account,
+        thread=identity.thread or "",
+        body={},
+        user_id=identity.user_id,
+        conversation_id=approval.conversation_id,
+        approval_id=approval.id,
+    )
+
+
+async def _remind(work: Work, approval: Approval, reached: Collection[Identity]) -> None:
+    plan = ConsentPlan.model_validate(approval.plan)
+    number = sum(instant <= now() for instant in plan.remind_at)
+    answered = {vote["user_id"] for vote in approval.votes}
+    for identity in reached:
+        if identity.user_id not in answered:
+            reminder = {
+                "ref": f"{approval.id}:{number}",
+                "kind": deliveries.NOTICE,
+                "body": {"reminds_of": approval.id},
+            }
+            await deliveries.put(work, _prompt(approval, identity).model_copy(update=reminder))
+
+
+async def eligible(session: AsyncSession, approval: Approval) -> set[str]:
+    """Give the ids of all who may decide it now, in their own right or in place of somebody else."""
+    plan = ConsentPlan.model_validate(approval.plan)
+    escalated = approval.escalated_at is not None
+    entitled = deciders.ways(plan, approval.stage, approval.requester_id, escalated=escalated)
+    people = {view.user_id for _, view in await deciders.people_for(session, approval.workspace_id, entitled)}
+    people |= await _deputies(session, approval, people)
+    if plan.exclude_requester:
+        person = approval.requester_person_id or approval.requester_id
+        people = {one for one in people if await deciders.person_of(session, one) != person}
+    return people
+
+
+async def _deputies(session: AsyncSession, approval: Approval, people: Collection[str]) -> set[str]:
+    at = now()
+    statement = select(Delegation).where(
+        Delegation.workspace_id == approval.workspace_id,
+        Delegation.revoked_at.is_(None),
+        Delegation.starts_at <= at,
+        Delegation.ends_at > at,
+    )
+    rows = (await session.execute(statement)).scalars()
+    return {
+        row.to_user_id
+        for row in rows
+        if row.from_user_id in people and deciders.covers(row, approval.action, approval.risk)
+    }
+
+
+async def _reached(session: AsyncSession, approval: Approval) -> list[Identity]:
+    """Give the accounts to ask on; where nobody of the workspace has any, nothing else is asked of SQL."""
+    anybody = select(Identity.id).where(Identity.workspace_id == approval.workspace_id).limit(1)
+    if (await session.execute(anybody)).first() is None:
+        return []
+    return list(await identities.reached(session, approval.workspace_id, await eligible(session, approval)))
+
+
+async def notify(work: Work, workspace_id: str, user_ids: Collection[str], ref: str, message: OutMessage) -> int:
+    """Tell these people something on every account of theirs; saying it twice under one `ref` is saying it once.
+
+    Gives on how many accounts. What they press comes back as any button does: its `data` is the caller's own.
+    """
+    reached = await identities.reached(work.session, workspace_id, user_ids)
+    for identity in reached:
+        wanted = Wanted(
+            workspace_id=workspace_id,
+            kind=deliveries.NOTICE,
+            ref=ref,
+            channel=identity.channel,
+            account=identity.account,
+            thread=identity.thread or "",
+            body={"message": message.model_dump(mode="json")},
+            user_id=identity.user_id,
+        )
+        await deliveries.put(work, wanted)
+    return len(reached)
+
+
+async def is_asked(session: AsyncSession, delivery: Delivery) -> bool:
+    """Whether the person of a prompt may decide what it is about, now."""
+    approval = await session.get(Approval, delivery.approval_id)
+    return approval is not None and delivery.user_id in await eligible(session, approval)
