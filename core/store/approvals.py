@@ -17,7 +17,7 @@ from core.store.viewing import approval_view
 from core.store.visibility import sees_approval
 from core.store.work import Work
 from core.tables.consent import Approval
-from core.tables.people import User
+from core.tables.people import Membership, User
 from core.tables.talk import Conversation
 from core.values import ApprovalState
 from core.views import ApprovalView
@@ -76,8 +76,13 @@ def _seen_by(who: Principal) -> Select[Approval, str, str, str]:
         .join(User, User.id == Approval.requester_id)
         .outerjoin(decider, decider.id == Approval.decided_by)
         .outerjoin(editor, editor.id == Approval.edited_by)
-        .where(sees_approval(who), Approval.state != ApprovalState.REQUESTED)
+        .where(sees_approval(who), (Approval.state != ApprovalState.REQUESTED) | _asked_outside(who))
     )
+
+
+def _asked_outside(who: Principal) -> ColumnElement[bool]:
+    """Whether a program asked for it on behalf of this user: who asked sees it before anybody else does."""
+    return and_(Approval.turn_id.is_(None), Approval.requester_id == who.user_id)
 
 
 async def one(session: AsyncSession, who: Principal, approval_id: str) -> ApprovalView:
@@ -134,11 +139,21 @@ async def name_of(session: AsyncSession, user_id: str | None) -> str | None:
 
 
 async def tell(work: Work, approval: Approval, event: DurableEvent, inboxes: Sequence[str]) -> None:
-    """Write an event to the approval's conversation, if any, and to the inboxes of these members."""
+    """Write an event to the approval's conversation, or to the inbox of who asked; and to those of these members."""
+    told = list(inboxes)
     if approval.conversation_id is not None:
         await streams.append(work, approval.conversation_id, event)
-    for membership_id in inboxes:
+    else:
+        told += [one for one in await _inbox_of_asker(work.session, approval) if one not in told]
+    for membership_id in told:
         await streams.notify(work, membership_id, event)
+
+
+async def _inbox_of_asker(session: AsyncSession, approval: Approval) -> list[str]:
+    statement = select(Membership.id).where(
+        Membership.user_id == approval.requester_id, Membership.workspace_id == approval.workspace_id
+    )
+    return list((await session.execute(statement)).scalars())
 
 
 async def asked(session: AsyncSession, approval: Approval) -> list[str]:

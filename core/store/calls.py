@@ -9,7 +9,7 @@ from core.clock import now
 from core.errors import NotFound
 from core.events import DurableEvent, ToolFailed, ToolFinished, ToolStarted, ToolUnknown
 from core.permissions import Principal
-from core.store import streams
+from core.store import streams, webhooks
 from core.store.viewing import call_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -107,8 +107,10 @@ async def settle(
         intent.outcome, intent.settled_at, intent.settled_by = state, at, settled_by
     approval = await approval_of(work.session, call.id)
     await work.session.flush()
-    event = _settled(call_view(call, approval.id if approval else None), state)
-    await streams.append(work, call.conversation_id, event)
+    view = call_view(call, approval.id if approval else None)
+    await streams.append(work, call.conversation_id, _settled(view, state))
+    if state is CallState.UNKNOWN:
+        await webhooks.tell_of_unknown_call(work, call.workspace_id, view)
 
 
 def _settled(view: ToolCallView, state: CallState) -> DurableEvent:

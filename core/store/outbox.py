@@ -18,6 +18,7 @@ STOP_TURN = "stop_turn"
 READ_DOCUMENT = "read_document"
 REFLECT = "reflect"
 WIPE = "wipe"
+ASK = "ask"
 RELAY_GRACE = timedelta(seconds=2)
 """How long the relay leaves to who tells it at once."""
 _LONGEST_WAIT = timedelta(seconds=60)

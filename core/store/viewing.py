@@ -1,5 +1,6 @@
 """Rows as the doors show them."""
 
+from core.masking import mask, secret_paths
 from core.tables.consent import Approval
 from core.tables.talk import Conversation, Message
 from core.tables.work import ToolCall, Turn
@@ -32,21 +33,25 @@ def turn_view(row: Turn) -> TurnView:
 
 
 def call_view(row: ToolCall, approval_id: str | None) -> ToolCallView:
-    """Show a tool call, with the approval it waited or waits for."""
+    """Show a tool call, its secrets masked, with the approval it waited or waits for."""
     known = row.model_dump(include=set(ToolCallView.model_fields) - {"approval_id"})
-    return ToolCallView.model_validate({**known, "approval_id": approval_id})
+    arguments = mask(row.secrets, row.arguments)
+    return ToolCallView.model_validate({**known, "arguments": arguments, "approval_id": approval_id})
 
 
 def approval_view(
     row: Approval, requester_name: str, decided_by_name: str | None, edited_by_name: str | None = None
 ) -> ApprovalView:
-    """Show an approval, with the names of who asked, decided and edited."""
+    """Show an approval, its secrets masked, with the names of who asked, decided and edited."""
     known = row.model_dump(include=set(ApprovalView.model_fields))
+    secrets = secret_paths(row.schema_ or {}) if row.secrets is None else row.secrets
     return ApprovalView.model_validate(
         {
             **known,
+            "arguments": mask(secrets, row.arguments),
             "requester_name": requester_name,
             "decided_by_name": decided_by_name,
             "edited_by_name": edited_by_name,
+            "arguments_schema": row.schema_,
         }
     )
