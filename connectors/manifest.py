@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,7 @@ from jsonschema.exceptions import SchemaError
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from core.errors import Misconfigured
+from core.masking import secret_paths
 from core.text import SpokenStr, check_json
 from core.values import Value
 
@@ -92,8 +94,9 @@ class ActionSpec(Value):
     """One thing that a connector can do.
 
     `schema_` (in TOML: `schema`) is the JSON Schema of the arguments. `x-resolve` on a property says how its id is
-    found by a name that people use; `x-secret` masks it wherever arguments are shown. `allow_reason` lets a harmless
-    local write pass without asking, and says why.
+    found by a name that people use; `x-secret`, at any depth, masks it wherever arguments are shown. `allow_reason`
+    lets a harmless local write pass without asking, and says why. `untrusted`: its results hold what outsiders wrote,
+    and nothing that is "always allowed" passes unasked in that turn afterwards; not said, it is so for services.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -105,6 +108,7 @@ class ActionSpec(Value):
     risk: Risk
     effect: Effect
     allow_reason: Description | None = None
+    untrusted: bool | None = None
     schema_: Annotated[dict[str, Any], AfterValidator(check_schema)] = Field(alias="schema")
     examples: tuple[Example, ...] = Field(min_length=1, max_length=24)
     timeout_s: float = Field(gt=0, le=600)
@@ -140,10 +144,10 @@ class ActionSpec(Value):
         """What an example may name: an argument, or what an id is resolved by."""
         return frozenset(self.properties) | {str(hint["match"]) for hint in self.references.values()}
 
-    @property
-    def secrets(self) -> frozenset[str]:
-        """The arguments to mask wherever they are shown."""
-        return frozenset(name for name, part in self.properties.items() if part.get("x-secret") is True)
+    @cached_property
+    def secrets(self) -> list[list[str]]:
+        """Where the arguments have what is masked wherever they are shown (`core.masking`)."""
+        return secret_paths(self.schema_)
 
 
 class ConnectorManifest(Value):

@@ -63,6 +63,12 @@ class BoundAction:
         """Return the arguments when the action can take them; raises BadArguments."""
         return check_arguments(self.name, self._validator, arguments)
 
+    @property
+    def is_untrusted(self) -> bool:
+        """Whether its results hold what outsiders wrote: those of services do, unless their manifest says otherwise."""
+        said = self.spec.untrusted
+        return self.connector.manifest.origin != "native" if said is None else said
+
     def ruling(self, role: Role) -> Ruling:
         """Say what the built-in rules make of it when a person of this role asks."""
         spec = self.spec

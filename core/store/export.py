@@ -23,6 +23,7 @@ from core.exports import (
     TurnRecord,
     UsageRecord,
 )
+from core.masking import mask
 from core.permissions import Principal
 from core.store import documents
 from core.store.visibility import sees_conversation
@@ -99,7 +100,10 @@ async def whole(session: AsyncSession, who: Principal, conversation_id: str) -> 
         ),
         turns=tuple(_record(TurnRecord, one, by=people.key(one.user_id, one.id)) for one in turns),
         messages=tuple(_record(MessageRecord, one, by=people.key(one.author_id, one.id)) for one in messages),
-        calls=tuple(_record(CallRecord, one) for one in await _rows(session, ToolCall, ToolCall.id, conversation_id)),
+        calls=tuple(
+            _record(CallRecord, one, arguments=mask(one.secrets, one.arguments))
+            for one in await _rows(session, ToolCall, ToolCall.id, conversation_id)
+        ),
         approvals=await _approvals(session, conversation_id, people, carried),
         facts=await _facts(session, who, conversation_id, messages, carried),
         documents=await _documents(session, conversation_id, people, carried),

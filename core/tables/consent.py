@@ -13,7 +13,8 @@ class Approval(SQLModel, table=True):
     """A request for people's consent to one exact tool call, or to what an outside program is about to do.
 
     `bound` is what the digest covers, `plan` a `core.consent.ConsentPlan`, `deciders` the people who may decide now as
-    `{user_id, name}`, `votes` how it stands. `generation` counts requests for one call: a void one is asked again.
+    `{user_id, name}`, `votes` how it stands, `secrets` what is masked of the arguments (`core.masking`).
+    `generation` counts requests for one call: a void one is asked again.
     `revision` counts edits of the arguments. `batch` is the same for like requests that come together. An outside
     request (`origin` service) has no call, turn or conversation; `client_key` makes sending it twice the same as once,
     `asked` is the rest of what its program sent (`core.store.asks.Asked`), `schema_` what its arguments have to fit,
@@ -40,6 +41,7 @@ class Approval(SQLModel, table=True):
     risk: str
     title: str
     arguments: dict[str, Any] = Field(sa_type=JsonColumn)
+    secrets: list[list[str]] | None = Field(default=None, sa_type=JsonColumn)
     preview: dict[str, Any] = Field(sa_type=JsonColumn)
     reason: str | None = None
     rule: str = ""

@@ -87,7 +87,10 @@ class Partial(SQLModel, table=True):
 
 
 class ToolCall(SQLModel, table=True):
-    """One request to do one action with given arguments, with the policy's verdict and what became of it."""
+    """One request to do one action with given arguments, with the policy's verdict and what became of it.
+
+    `secrets`: where the arguments have secrets, which are masked wherever they are shown (`core.masking`).
+    """
 
     __tablename__ = "tool_calls"
     __table_args__ = (UniqueConstraint("turn_id", "round", "place"),)
@@ -101,6 +104,7 @@ class ToolCall(SQLModel, table=True):
     place: int
     action: str
     arguments: dict[str, Any] = Field(sa_type=JsonColumn)
+    secrets: list[list[str]] | None = Field(default=None, sa_type=JsonColumn)
     schema_digest: str
     risk: str
     effect: str

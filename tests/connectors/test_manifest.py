@@ -87,7 +87,7 @@ class TestManifest:
 
         action = manifest.action("grind")
         assert (manifest.id, manifest.origin, action.risk, action.effect) == ("mill", "native", "write", "idempotent")
-        assert action.secrets == {"pin"}
+        assert action.secrets == [["pin"]]
 
     def test_it_cannot_be_changed(self):
         manifest = parse_manifest(GOOD, "mill/manifest.toml")

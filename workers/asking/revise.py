@@ -10,6 +10,7 @@ from core.digest import Bound, digest_of
 from core.errors import AssentError
 from core.faults import crash_point
 from core.ids import new_secret
+from core.masking import unmask
 from core.messages import Revised
 from core.store.database import Database
 from core.tables.consent import Approval, Decision
@@ -59,6 +60,7 @@ class Reviser:
         if bound.schema_digest != call.schema_digest:
             message = "The action has changed since this was asked"
             raise ValueError(message)
+        arguments = unmask(bound.spec.secrets, approval.arguments, arguments)
         changed = ToolCall.model_validate({**call.model_dump(), "arguments": bound.check(arguments)})
         async with self._database.reading() as session:
             ruling = await self._judge.rule(session, changed, bound)

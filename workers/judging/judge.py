@@ -13,6 +13,7 @@ from core.clock import now
 from core.digest import digest_of
 from core.errors import Conflict
 from core.ids import derived_id, new_secret
+from core.masking import scrub
 from core.store import context, deciders, plans
 from core.tables.consent import Approval
 from core.tables.work import ToolCall
@@ -63,12 +64,12 @@ class Judge:
         return await plans.resolve(session, ruling.asking, call.workspace_id, call.user_id, now(), self.expiry)
 
     async def preview(self, bound: BoundAction, call: ToolCall) -> PreviewView:
-        """Let the connector say what a call would do. Raises its errors, and TimeoutError."""
+        """Let the connector say what a call would do, without its secrets. Raises its errors, and TimeoutError."""
         async with asyncio.timeout(PREVIEW_SECONDS):
             preview = await bound.connector.preview(
                 bound.spec.name, call.arguments, context_of(call, seconds=PREVIEW_SECONDS)
             )
-        return PreviewView.model_validate(preview.model_dump())
+        return PreviewView.model_validate(scrub(bound.spec.secrets, call.arguments, preview.model_dump()))
 
     async def request(
         self,
@@ -97,6 +98,7 @@ class Judge:
             risk=call.risk,
             title=bound.spec.title,
             arguments=call.arguments,
+            secrets=call.secrets,
             preview=preview.model_dump(mode="json"),
             reason=reason or None,
             rule=ruling.rule,

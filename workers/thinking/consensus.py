@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from connectors.registry import Registry
 from core.digest import canonical
 from core.errors import AssentError, BudgetExhausted, PriceUnknown
+from core.masking import mask
 from core.rooms import Rooms
 from core.settings import ConsensusRule
 from core.store import usage
@@ -89,6 +90,11 @@ class Consensus:
         except AssentError:
             return False
 
+    def _shown(self, call: CallAsked) -> str:
+        arguments = mask(self._registry.action(call.name).spec.secrets, call.arguments)
+        text = f"{call.name} {canonical(arguments).decode()}"
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
     def _key(self, vote: _Vote) -> bytes:
         """Give what compares two answers: their weighty calls, whatever their order and ids."""
         calls = sorted(canonical([one.name, one.arguments]) for one in vote.calls if self._is_weighty(one))
@@ -153,7 +159,7 @@ class Consensus:
             ConsensusAnswer(
                 model=vote.model,
                 agrees=winner is not None and key == winner,
-                calls=tuple(_shown(call) for call in vote.calls if self._is_weighty(call)),
+                calls=tuple(self._shown(call) for call in vote.calls if self._is_weighty(call)),
                 fault=vote.fault,
             )
             for vote, key in zip(votes, keys, strict=True)
@@ -164,11 +170,6 @@ class Consensus:
         said = _NOT_AGREED.format(spread=_spread(view))
         await speech.add(said if speech.is_silent else f"\n\n{said}")
         speech.end()
-
-
-def _shown(call: CallAsked) -> str:
-    text = f"{call.name} {canonical(call.arguments).decode()}"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _spread(view: ConsensusView) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from core.masking import mask
 from core.store.context import Talk, TurnRecord
 from core.tables.work import ToolCall
 from core.values import CallState
@@ -83,7 +84,9 @@ def _entries(record: TurnRecord, previous: str | None, *, retried: bool) -> Iter
     for row in record.rounds:
         calls = [call for call in record.calls if call.round == row.number and (not retried or _was_sent(call))]
         if calls or not retried:
-            asked = tuple(CallAsked(call_id=one.id, name=one.action, arguments=one.arguments) for one in calls)
+            asked = tuple(
+                CallAsked(call_id=one.id, name=one.action, arguments=mask(one.secrets, one.arguments)) for one in calls
+            )
             yield AssistantSaid(text=row.text, calls=asked)
         for call in calls:
             yield ToolAnswered(call_id=call.id, name=call.action, content=_content(call), status=call.state)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from core.masking import mask
 from core.modes import Mode, UnknownMode
 from core.store.context import Talk
 from core.tables.work import ToolCall
@@ -52,7 +53,7 @@ def _asides(talk: Talk) -> list[str]:
 
 
 def _line(call: ToolCall) -> str:
-    arguments = reveal(json.dumps(call.arguments, ensure_ascii=False))
+    arguments = reveal(json.dumps(mask(call.secrets, call.arguments), ensure_ascii=False))
     return f"- {call.action} {shorten(arguments, MOST_BYTES)}: {call.state}"
 
 
@@ -71,6 +72,8 @@ def _done_before(talk: Talk) -> tuple[DoneBefore, ...]:
     if not talk.replaces:
         return ()
     return tuple(
-        DoneBefore(CallAsked(call_id=call.id, name=call.action, arguments=call.arguments), call.state)
+        DoneBefore(
+            CallAsked(call_id=call.id, name=call.action, arguments=mask(call.secrets, call.arguments)), call.state
+        )
         for call in talk.elsewhere
     )

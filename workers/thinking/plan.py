@@ -9,6 +9,7 @@ from core.clock import now
 from core.digest import canonical
 from core.errors import AssentError
 from core.ids import derived_id
+from core.masking import has_mask
 from core.modes import NOT_IN_THIS_MODE
 from core.store.context import Talk
 from core.store.database import Database
@@ -21,6 +22,7 @@ from workers.llm.port import CallAsked
 from workers.thinking.manner import mode_of
 
 MAX_NAME = 200
+MASKED = "A value is masked, so it is not known here: ask the person for it."
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,10 @@ class Planner:
             return _refuse(call, CallState.DENIED, f"a turn makes at most {over} calls"), None
         try:
             bound = self.registry.action(asked.name)
+            call.secrets = bound.spec.secrets
             call.arguments = bound.check(asked.arguments)
+            if has_mask(call.secrets, call.arguments):
+                return _refuse(call, CallState.FAILED, MASKED), None
             ruling = await self._judge(talk, call, bound)
         except AssentError as error:
             return _refuse(call, CallState.FAILED, error.detail), None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.masking import same_masked
 from workers.llm.offline import fill, phrases, remember, render, resolve, speak
 from workers.llm.offline.fill import answer_to
 from workers.llm.offline.meaning import NOTHING, Meant
@@ -65,7 +66,7 @@ def _told(current: Exchange, talk: Sequence[Exchange], tools: Sequence[Tool]) ->
 
 def _was_called(current: Exchange, intent: Intent) -> bool:
     calls = [call for step in current.steps for call in step.calls if call.name == intent.tool.name]
-    return bool(calls) if intent.named else any(call.arguments == intent.arguments for call in calls)
+    return bool(calls) if intent.named else any(same_masked(call.arguments, intent.arguments) for call in calls)
 
 
 def _intents(said: str, before: Sequence[Exchange], tools: Sequence[Tool], meant: Meant) -> list[Intent] | Next:

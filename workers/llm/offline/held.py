@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from core.masking import same_masked
 from workers.llm.offline import render
 from workers.llm.offline.decide import Next, Wanted
 from workers.llm.offline.talk import DONE, Exchange
@@ -27,7 +28,7 @@ def hold_back(step: Next, talk: Sequence[Exchange], done: Sequence[DoneBefore]) 
 
 
 def _is_same(call: Wanted, one: DoneBefore) -> bool:
-    return call.name == one.call.name and call.arguments == one.call.arguments
+    return call.name == one.call.name and same_masked(one.call.arguments, call.arguments)
 
 
 def _note(done: Sequence[DoneBefore], *, held: bool) -> str:
