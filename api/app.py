@@ -39,6 +39,7 @@ from api.rest import (
     exports,
     facts,
     health,
+    identities,
     invitations,
     memory,
     messages,
@@ -98,6 +99,7 @@ NOUNS = (
     search,
     memory,
     exports,
+    identities,
 )
 STREAMED = frozenset({("POST", f"{PREFIX}/documents"), ("POST", f"{PREFIX}/conversations/import")})
 _ERRORS: dict[int | str, dict[str, Any]] = {

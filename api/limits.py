@@ -38,6 +38,7 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
         "search": Rate.a_minute(60),
         "export": Rate.a_minute(30),
         "token": Rate.a_minute(10),
+        "link": Rate.a_minute(10),
         "model": Rate.a_minute(20),
     }
 

@@ -4,7 +4,7 @@ from core.errors import NotAllowed
 from core.permissions import Principal, Scope
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_NEVER = frozenset({"auth", "setup", "tokens", "tickets", "password"})
+_NEVER = frozenset({"auth", "setup", "tokens", "tickets", "password", "identities", "services"})
 _CHAT = frozenset({"conversations", "messages", "turns", "branches", "threads", "documents", "facts", "tasks"})
 _DECIDE = frozenset({"approvals", "tool-calls"})
 _ASK = frozenset({"withdraw", "consume", "outcome"})

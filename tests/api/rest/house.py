@@ -24,6 +24,7 @@ from core.settings import Settings
 from core.store import consents
 from core.store.database import Database
 from core.tables.consent import Approval
+from core.tables.identity import Identity
 from core.tables.people import Membership, Session, User, Workspace
 from core.tables.work import ToolCall, Turn
 from core.temporal import data_converter
@@ -136,6 +137,22 @@ class House:
             session.add_all([member, opened])
         token = self.tokens.access(user.id, opened.id, workspace_id)
         return Person(await self.tokens.authenticate(self.database, token), token, await self.http(token))
+
+    async def identity(self, who: Person, channel: str = "telegram", external_id: str | None = None) -> str:
+        """An account of that person on a channel."""
+        row = Identity(
+            id=new_id("idn"),
+            user_id=who.principal.user_id,
+            workspace_id=who.principal.workspace_id,
+            channel=channel,
+            account="bot",
+            external_id=external_id or new_id("tg"),
+            thread="1",
+            linked_at=now(),
+        )
+        async with self.database.writing() as session:
+            session.add(row)
+        return row.id
 
     async def approval(self, who: Person, turn_id: str, roles: tuple[Role, ...] = (Role.OWNER,)) -> Approval:
         """A pending request for consent in a turn of that person."""

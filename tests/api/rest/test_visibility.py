@@ -108,6 +108,13 @@ EXPECTED: dict[str, Line] = {
     "GET /model-rules": LIST,
     "POST /model-rules": Line(bo=403, eve=200, body={"allowed": []}),
     "DELETE /model-rules/{rule_id}": Line(bo=403),
+    "GET /identities": LIST,
+    "DELETE /identities/{identity_id}": Line(),
+    "GET /identities/links": LIST,
+    "POST /identities/links": Line(bo=201, eve=201, body={"channel": "telegram"}),
+    "DELETE /identities/links/{link_id}": Line(),
+    "POST /identities/pairings/look-up": Line(body={"code": "AAAA-AAAA"}),
+    "POST /identities/pairings/confirm": Line(body={"code": "AAAA-AAAA"}),
     "GET /connectors": LIST,
     "GET /tokens": LIST,
     "POST /tokens": Line(bo=201, eve=201, body={"name": "a script"}),
@@ -167,8 +174,11 @@ async def anas(house: House, ana: Person) -> Belongings:
     budget = await ana.ask("POST", "/budgets", json={"period": "day", "tokens": 5, **hers})
     rule = await ana.ask("POST", "/model-rules", json={"allowed": [], **hers})
     token = await ana.ask("POST", "/tokens", json={"name": "hers"})
+    link = await ana.ask("POST", "/identities/links", json={"channel": "slack"})
     return Belongings(
         {
+            "identity_id": await house.identity(ana),
+            "link_id": link.json()["link"]["id"],
             "token_id": token.json()["token"]["id"],
             "user_id": ana.principal.user_id,
             "conversation_id": conversation_id,
