@@ -16,7 +16,8 @@ from core.errors import (
 )
 from core.messages import DecisionMade
 from core.permissions import Principal
-from core.store import approvals, decisions
+from core.store import approvals, decisions, grants
+from core.store.decisions import Answer
 from core.tables.consent import Approval
 from core.values import ApprovalState
 from core.views import ApprovalView
@@ -26,7 +27,13 @@ _STEP_UP = "This needs a fresh proof of who you are: sign in again, or use your 
 _SAID = {
     "comment_required": "Say why: this one needs a comment.",
     "already_voted": "You have answered this one already; others are still to answer.",
+    "too_many_edits": "It was changed too often: reject it, and ask anew.",
     "not_needed": "What you could consent to has been given; others are still to answer.",
+}
+_WISHES = {
+    grants.NOT_OFFERED: "This one cannot be always allowed: decide about this call alone.",
+    grants.NOT_MATCHING: "What you would always allow does not cover this very call.",
+    grants.NOT_YOURS: "Only a person can always allow something, and only in their own right.",
 }
 
 
@@ -40,9 +47,8 @@ def refused_at_the_door(approval: Approval, made: DecisionMade | None) -> str | 
     """Give the code of why this answer cannot count, before the workflow is asked; None when it may."""
     if made is None:
         return "not_allowed"
-    request = approvals.as_input(approval)
     standing = replace(
-        approval_rules.begin(request),
+        approval_rules.begin(approvals.as_input(approval)),
         stage=approval.stage,
         expires_at=approval.expires_at,
         escalated=approval.escalated_at is not None,
@@ -51,6 +57,16 @@ def refused_at_the_door(approval: Approval, made: DecisionMade | None) -> str | 
     if code == "not_allowed" or approval.state == ApprovalState.PENDING:
         return code
     return "expired" if approval.state == ApprovalState.EXPIRED else "already_decided"
+
+
+def refused_wish(who: Principal, approval: Approval, made: DecisionMade | None, answer: Answer) -> str | None:
+    """Give the code of why an answer that would count cannot be "always allow"; None when it can, or is none."""
+    if answer.remember is None or made is None:
+        return None
+    alone = made.model_copy(update={"in_place_of": ()})
+    if who.is_program or refused_at_the_door(approval, alone) is not None:
+        return grants.NOT_YOURS
+    return grants.refusal_of_wish(approval, answer.remember, answer.verdict, answer.arguments)
 
 
 def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> AssentError:
@@ -66,6 +82,8 @@ def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> Ass
         return Invalid(detail or "The changed arguments cannot be used.", **facts)
     if code == "assurance_too_low":
         return StepUpRequired(_STEP_UP, **facts)
+    if code in _WISHES:
+        return Invalid(_WISHES[code], reason=code, **facts)
     if code in _SAID:
         return Conflict(_SAID[code], reason=code, **facts)
     if code == decisions.LOST:

@@ -3,10 +3,10 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from core.messages import ApprovalInput, ApprovalOutcome, ApprovalProgress, DecisionMade, Withdrawal
+    from core.messages import ApprovalInput, ApprovalOutcome, ApprovalProgress, DecisionMade, Revised, Withdrawal
     from workflows import activities, approval_rules, policies
 
 
@@ -22,6 +22,7 @@ class Approval:
         self._changes = 0
         self._noted = 0
         self._editing = asyncio.Lock()
+        self._edits = 0
 
     @workflow.run
     async def run(self, request: ApprovalInput) -> ApprovalOutcome:
@@ -102,16 +103,17 @@ class Approval:
 
         An edit stands though its editor's own vote does not count.
         """
-        edits = decision.edits
-        if edits:
-            decision = await self._revise(decision)
-        code = approval_rules.refusal(self._standing, decision, workflow.now())
+        code, edited = None, False
+        if decision.edits:
+            decision, code = await self._revise(decision)
+            edited = code is None
+        code = code or approval_rules.refusal(self._standing, decision, workflow.now())
         if code is None:
             self._standing = approval_rules.decide(self._standing, decision, workflow.now())
             self._changes += 1
         change = self._changes
         await workflow.wait_condition(lambda: self._closed or (self._standing.is_open and self._noted >= change))
-        if code is not None and not edits:
+        if code is not None and not edited:
             raise _refused(code)
         return self._standing.outcome
 
@@ -120,24 +122,40 @@ class Approval:
         code = approval_rules.refusal(self._standing, decision, workflow.now())
         if code is not None and (self._standing.is_open or self._closed):
             raise _refused(code)
+        if decision.edits and self._edits >= policies.MOST_EDITS:
+            raise _refused("too_many_edits")
 
-    async def _revise(self, decision: DecisionMade) -> DecisionMade:
-        """Let a worker check the changed arguments and judge them anew; gives the vote on what they became."""
+    async def _revise(self, decision: DecisionMade) -> tuple[DecisionMade, str | None]:
+        """Put changed arguments in the place of what was asked; gives the vote on them, or the code of a refusal.
+
+        One edit at a time: each is of what the one before it left. Votes go on meanwhile, and may end it first.
+        """
+        self._edits += 1
         async with self._editing:
-            revised = await workflow.execute_activity(
+            code = approval_rules.refusal(self._standing, decision, workflow.now())
+            if code is not None:
+                return decision, code
+            revised = await self._make_revision(decision.decision_id)
+            code = approval_rules.refusal(self._standing, decision, workflow.now()) or revised.refusal
+            if code is not None:
+                return decision, code
+            self._standing = approval_rules.revise(self._standing, revised)
+            self._changes += 1
+        return decision.model_copy(update={"digest": revised.digest, "edits": False}), None
+
+    async def _make_revision(self, decision_id: str) -> Revised:
+        """Let a worker check the arguments and judge them anew; where none can, the request stays as it is."""
+        try:
+            return await workflow.execute_activity(
                 activities.revise_approval,
-                decision.decision_id,
+                decision_id,
                 task_queue=policies.sibling_queue(policies.STEPS_QUEUE),
                 start_to_close_timeout=policies.REVISION_TIMEOUT,
                 heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                retry_policy=policies.STEP_RETRY,
+                retry_policy=policies.REVISION_RETRY,
             )
-            code = approval_rules.refusal(self._standing, decision, workflow.now()) or revised.refusal
-            if code is not None:
-                raise _refused(code)
-            self._standing = approval_rules.revise(self._standing, revised)
-            self._changes += 1
-        return decision.model_copy(update={"digest": revised.digest, "edits": False})
+        except ActivityError:
+            return Revised(decision_id=decision_id, refusal="not_valid")
 
     @workflow.update
     def withdraw(self, withdrawal: Withdrawal) -> ApprovalOutcome:

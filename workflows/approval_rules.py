@@ -1,45 +1,36 @@
-"""The pure reducer of an approval: which answers count, what still misses, and what the first terminal outcome is."""
+"""The pure reducer of an approval: which answers count, and what the first terminal outcome is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.consent import ConsentPlan, Decider, OnExpiry, Party, Stage, Vote, asks, level
-from core.messages import ApprovalInput, ApprovalOutcome, ApprovalProgress, DecisionMade, Revised
+from core.consent import OnExpiry, level
+from core.messages import ApprovalOutcome, ApprovalProgress, DecisionMade, Revised
 from core.values import ApprovalState, DecisionVerdict
+from workflows.approval_quorum import Standing, begin, is_party, is_satisfied, missing, seats, vote_of, voter
 
-
-@dataclass(frozen=True)
-class Standing:
-    """Where an approval stands: what was asked, what was answered, and the outcome once there is one."""
-
-    request: ApprovalInput
-    plan: ConsentPlan
-    digest: str
-    expires_at: datetime
-    stage: int = 0
-    votes: tuple[Vote, ...] = ()
-    revision: str | None = None
-    escalated: bool = False
-    reminded: int = 0
-    outcome: ApprovalOutcome | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a decision can still change it."""
-        return self.outcome is None
-
-
-def begin(request: ApprovalInput) -> Standing:
-    """Stand undecided."""
-    old = Party(requester=request.approvers.requester, roles=request.approvers.roles)
-    return Standing(request, request.plan or asks(old), request.digest, request.expires_at)
+__all__ = [
+    "Standing",
+    "begin",
+    "decide",
+    "expire",
+    "is_party",
+    "is_satisfied",
+    "missing",
+    "next_at",
+    "progress",
+    "refusal",
+    "revise",
+    "tick",
+    "voter",
+    "withdraw",
+]
 
 
 def refusal(standing: Standing, decision: DecisionMade, now: datetime) -> str | None:
     """Say why a decision does not count (an error code), or None when it does. Expiry wins a tie."""
     if not standing.is_open:
         return "already_decided"
+    standing = _by_the_clock(standing, now)
     if now >= standing.expires_at:
         return "expired"
     if decision.digest != standing.digest:
@@ -55,20 +46,30 @@ def refusal(standing: Standing, decision: DecisionMade, now: datetime) -> str | 
     return None
 
 
+def _by_the_clock(standing: Standing, now: datetime) -> Standing:
+    """Give whom it is escalated to by now, though its timer has not fired yet; it is not ended here."""
+    due = tick(standing, now)
+    return due if due.is_open else standing
+
+
 def _refusal_of_vote(standing: Standing, decision: DecisionMade, now: datetime) -> str | None:
     person = voter(decision).person_id
     if any(person == vote.voter.person_id for vote in standing.votes):
         return "already_voted"
-    return None if _vote(standing, decision, now) else "not_needed"
+    return None if vote_of(standing, decision, now) else "not_needed"
 
 
 def decide(standing: Standing, decision: DecisionMade, now: datetime) -> Standing:
-    """Apply a decision that `refusal` let through: a rejection ends it, a vote may complete a stage or all."""
-    if refusal(standing, decision, now) is not None:
+    """Apply a decision that `refusal` let through: a rejection ends it, a vote may complete a stage or all.
+
+    An edit has to become a revision first; until then it changes nothing.
+    """
+    if decision.edits or refusal(standing, decision, now) is not None:
         return standing
+    standing = _by_the_clock(standing, now)
     if decision.verdict is DecisionVerdict.REJECT:
         return _ended(standing, ApprovalState.REJECTED, now, decision)
-    vote = _vote(standing, decision, now)
+    vote = vote_of(standing, decision, now)
     if vote is None:
         return standing
     standing = replace(standing, votes=(*standing.votes, vote))
@@ -83,12 +84,21 @@ def revise(standing: Standing, revised: Revised) -> Standing:
     """Go on with other arguments: a new digest and plan; what was said of the old ones counts no more."""
     if not standing.is_open or revised.plan is None:
         return standing
-    return replace(standing, plan=revised.plan, digest=revised.digest, revision=revised.decision_id, votes=(), stage=0)
+    return replace(
+        standing,
+        plan=revised.plan,
+        digest=revised.digest,
+        revision=revised.decision_id,
+        votes=(),
+        stage=0,
+        reminded=standing.reminded if revised.plan.remind_at == standing.plan.remind_at else 0,
+    )
 
 
 def next_at(standing: Standing) -> datetime:
     """Tell when something happens if nobody decides: a reminder, an escalation, the end."""
-    times = [standing.expires_at, *standing.plan.remind_at[standing.reminded : standing.reminded + 1]]
+    reminders = sorted(standing.plan.remind_at)
+    times = [standing.expires_at, *reminders[standing.reminded : standing.reminded + 1]]
     if standing.plan.escalate_at is not None and _can_escalate(standing):
         times.append(standing.plan.escalate_at)
     return min(times)
@@ -138,116 +148,8 @@ def progress(standing: Standing, *, remind: bool = False) -> ApprovalProgress:
     )
 
 
-def voter(decision: DecisionMade) -> Decider:
-    """Give who decided, as the server knew them."""
-    return Decider(
-        user_id=decision.user_id,
-        person_id=decision.person_id or decision.user_id,
-        role=decision.role,
-        groups=decision.groups,
-    )
-
-
-def missing(standing: Standing) -> int:
-    """Count the consents that the running stage still needs."""
-    stage = standing.plan.stages[standing.stage]
-    votes = [vote for vote in standing.votes if vote.stage == standing.stage]
-    return sum(need.count for need in stage.needs) - _filled(standing, stage, votes)
-
-
-def is_satisfied(request: ApprovalInput, votes: Sequence[Vote], *, escalated: bool) -> bool:
-    """Whether these votes, with people as they stand now, are all the consent that the plan asks for."""
-    standing = replace(begin(request), votes=tuple(votes), escalated=escalated)
-    people = [one for vote in votes for one in _people(vote)]
-    if len(people) != len(set(people)):
-        return False
-    return not any(missing(replace(standing, stage=number)) for number in range(len(standing.plan.stages)))
-
-
-def is_party(party: Party, who: Decider, request: ApprovalInput) -> bool:
-    """Whether somebody is of a party."""
-    return (
-        who.role in party.roles
-        or who.user_id in party.users
-        or not set(party.groups).isdisjoint(who.groups)
-        or (party.requester and who.person_id == _requester(request))
-    )
-
-
-def _requester(request: ApprovalInput) -> str:
-    return request.requester_person_id or request.requester_id
-
-
-def _parties(stage: Stage) -> list[Party]:
-    """Give one party for each consent of a stage."""
-    return [need.party for need in stage.needs for _ in range(need.count)]
-
-
-def _may_fill(standing: Standing, party: Party, who: Decider) -> bool:
-    if standing.plan.exclude_requester and who.person_id == _requester(standing.request):
-        return False
-    other = standing.plan.escalate_to if standing.escalated else None
-    return is_party(party, who, standing.request) or (other is not None and is_party(other, who, standing.request))
-
-
-def _seats(standing: Standing, decision: DecisionMade) -> list[Decider | None]:
-    """Give in whose place somebody could decide: None is for themselves."""
-    if standing.plan.exclude_requester and voter(decision).person_id == _requester(standing.request):
-        return []
-    stage = standing.plan.stages[standing.stage]
-    candidates: list[Decider | None] = [None, *decision.in_place_of]
-    return [
-        one
-        for one in candidates
-        if any(_may_fill(standing, party, one or voter(decision)) for party in _parties(stage))
-    ]
-
-
 def _entitled(standing: Standing, decision: DecisionMade) -> bool:
-    return bool(_seats(standing, decision))
-
-
-def _vote(standing: Standing, decision: DecisionMade, now: datetime) -> Vote | None:
-    """Make the vote that brings the stage on, in the person's own right if that does; None when none would."""
-    taken = {person for vote in standing.votes for person in _people(vote)}
-    before = missing(standing)
-    for seat in _seats(standing, decision):
-        vote = Vote(
-            decision_id=decision.decision_id,
-            voter=voter(decision),
-            in_place_of=seat,
-            verdict=decision.verdict,
-            assurance=decision.assurance,
-            stage=standing.stage,
-            at=now,
-        )
-        if taken.isdisjoint(_people(vote)) and missing(replace(standing, votes=(*standing.votes, vote))) < before:
-            return vote
-    return None
-
-
-def _people(vote: Vote) -> list[str]:
-    """Give the people whom a vote uses up: who cast it, and in whose place."""
-    return [vote.voter.person_id, *([vote.in_place_of.person_id] if vote.in_place_of else [])]
-
-
-def _filled(standing: Standing, stage: Stage, votes: Sequence[Vote]) -> int:
-    """Count how many consents these votes give at most, each to one need (a bipartite matching)."""
-    parties = _parties(stage)
-    held: dict[int, int] = {}
-
-    def place(number: int, tried: set[int]) -> bool:
-        who = votes[number].in_place_of or votes[number].voter
-        for seat, party in enumerate(parties):
-            if seat in tried or not _may_fill(standing, party, who):
-                continue
-            tried.add(seat)
-            if seat not in held or place(held[seat], tried):
-                held[seat] = number
-                return True
-        return False
-
-    return sum(place(number, set()) for number in range(len(votes)))
+    return bool(seats(standing, decision))
 
 
 def _can_escalate(standing: Standing) -> bool:

@@ -39,6 +39,11 @@ STEP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.2), maximum_interv
 
 REVISION_TIMEOUT = timedelta(seconds=20)
 """Of checking edited arguments: the connector says anew what they would do."""
+REVISION_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=0.2), maximum_interval=timedelta(seconds=5), maximum_attempts=8
+)
+MOST_EDITS = 20
+"""Of one request, tries included: each is kept in its workflow's history."""
 
 START_TIMEOUT = timedelta(seconds=8)
 UPDATE_TIMEOUT = timedelta(seconds=8)

@@ -13,6 +13,7 @@ from core.store import streams, webhooks
 from core.store.viewing import call_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
+from core.tables.connect import Connection
 from core.tables.consent import Approval
 from core.tables.talk import Conversation
 from core.tables.work import Intent, ToolCall, Turn
@@ -76,6 +77,14 @@ async def approval_of(session: AsyncSession, tool_call_id: str) -> Approval | No
 async def intent_of(session: AsyncSession, tool_call_id: str) -> Intent | None:
     """Read the intent of a tool call: None means that nothing was sent."""
     return await session.get(Intent, tool_call_id, populate_existing=True)
+
+
+async def is_connected(session: AsyncSession, call: ToolCall) -> bool:
+    """Whether the connection that a call was planned with, if it was with one, is still there."""
+    if call.connection_id is None:
+        return True
+    row = await session.get(Connection, call.connection_id, populate_existing=True)
+    return row is not None and row.removed_at is None
 
 
 async def begin(work: Work, call: ToolCall, approval_id: str | None, idempotency_key: str, attempt: int) -> None:

@@ -8,15 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.consent import ConsentPlan, Vote
-from core.events import ApprovalClosed, ApprovalRequested, ApprovalUpdated
+from core.events import ApprovalClosed, ApprovalRequested, ApprovalUpdated, ToolProposed
 from core.messages import ApprovalOutcome, ApprovalProgress
-from core.store import calls, deciders, lease, prompting, webhooks
+from core.store import calls, deciders, lease, prompting, streams, webhooks
 from core.store.approvals import asked, lock, name_of, tell, view_of
 from core.store.audit import AuditTrail
+from core.store.viewing import call_view
 from core.store.work import Work
 from core.tables.consent import Approval, ApprovalParty, Decision
 from core.tables.work import ToolCall
-from core.values import ApprovalState, CallState, TurnState
+from core.values import ApprovalState, CallState, CallVerdict, TurnState
 from core.views import VoteView
 
 _CALL_STATE = {
@@ -155,6 +156,21 @@ async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None)
     return approval
 
 
+async def ask_again(work: Work, call: ToolCall, old: Approval | None, new: Approval) -> None:
+    """Put a new request in the place of consent that holds no more; its workflow shows it."""
+    if old is not None:
+        old.state = ApprovalState.VOID
+        await work.session.flush()
+        view = await view_of(work.session, old)
+        await tell(work, old, ApprovalClosed(approval=view), await asked(work.session, old))
+        await webhooks.tell_of_approval(work, webhooks.APPROVAL_CLOSED, old, view)
+        await prompting.refresh(work, old)
+    call.state, call.verdict, call.rule, call.grant_id = CallState.AWAITING, CallVerdict.ASK, new.rule, None
+    work.session.add(new)
+    await work.session.flush()
+    await streams.append(work, call.conversation_id, ToolProposed(call=call_view(call, new.id)))
+
+
 async def withdraw_lost(work: Work, audit: AuditTrail, approval_id: str) -> bool:
     """Close an approval that is open though its workflow is gone: nobody can decide it any more. Whether it was so."""
     row = await lock(work.session, approval_id)
@@ -171,6 +187,15 @@ async def withdraw_lost(work: Work, audit: AuditTrail, approval_id: str) -> bool
     facts = {"digest": row.digest, "decision_id": None, "lost": True}
     await audit.record(work, row.workspace_id, "server", f"approval.{outcome.state}", row.id, **facts)
     return True
+
+
+async def make_void(work: Work, audit: AuditTrail, approval: Approval, why: str) -> None:
+    """Let an approved outside request that this transaction has locked count no more, and say why."""
+    approval.state = ApprovalState.VOID
+    await work.session.flush()
+    view = await view_of(work.session, approval)
+    await tell(work, approval, ApprovalUpdated(approval=view), await asked(work.session, approval))
+    await audit.record(work, approval.workspace_id, "server", "approval.void", approval.id, why=why)
 
 
 async def drop_unsent(work: Work, turn_id: str) -> None:

@@ -10,8 +10,10 @@ from temporalio import activity
 from connectors.base import NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from connectors.manifest import Effect
 from connectors.registry import BoundAction
+from core.clock import now
 from core.errors import AssentError
 from core.faults import crash_point
+from core.masking import scrub
 from core.messages import Acted, ActInput
 from core.rooms import Rooms
 from core.store import calls
@@ -20,6 +22,7 @@ from core.store.work import change
 from core.tables.work import Intent, ToolCall
 from core.text import clean_text
 from core.values import CallState
+from workers.acting.again import Again
 from workers.acting.gate import Gate
 from workers.calling import context_of
 from workers.failures import as_failure
@@ -48,6 +51,7 @@ class Actor:
         self._database = database
         self._rooms = rooms
         self._gate = gate
+        self._again = Again(database, rooms, gate)
 
     @activity.defn(name="act")
     async def act(self, step: ActInput) -> Acted:
@@ -56,8 +60,10 @@ class Actor:
             crash_point("act.before_gate")
             async with change(self._database, self._rooms) as work:
                 passage = await self._gate.pass_through(work, step, activity.info().attempt)
+            if passage.void is not None:
+                return await self._again.ask(step, passage.void)
             if passage.action is None:
-                return Acted(tool_call_id=passage.call.id, state=CallState(passage.call.state))
+                return Acted(tool_call_id=passage.call.id, state=CallState(passage.call.state), again=passage.again)
             crash_point("act.intended")
             if not await self._is_newest(passage.call):
                 return await self._standing(passage.call)
@@ -79,9 +85,11 @@ class Actor:
         try:
             result = _fit(await self._send(call, action))
         except Settled as settled:
-            return await self._record(call, settled.state, detail=settled.detail)
+            detail = scrub(call.secrets, call.arguments, settled.detail)
+            return await self._record(call, settled.state, detail=detail)
         crash_point("act.executed")
-        return await self._record(call, CallState.DONE, result=result)
+        told = scrub(call.secrets, call.arguments, result)
+        return await self._record(call, CallState.DONE, result=told, untrusted=action.is_untrusted)
 
     async def _send(self, call: ToolCall, action: BoundAction) -> dict[str, Any]:
         seconds = action.spec.timeout_s
@@ -98,11 +106,13 @@ class Actor:
             self._try_again(call, error, error.retry_after)
             raise Settled(CallState.FAILED, error.detail) from error
         except Exception as error:
-            _log.exception("a connector failed", action=call.action, tool_call_id=call.id)
+            # A traceback may quote the arguments.
+            _log.error("a connector failed", action=call.action, tool_call_id=call.id, exc_info=not call.secrets)
             raise self._unexpected(call, error) from error
 
     def _try_again(self, call: ToolCall, error: AssentError, after_seconds: float | None) -> None:
         if call.effect != "at_most_once" and activity.info().attempt < MAX_ATTEMPTS:
+            error.detail = scrub(call.secrets, call.arguments, error.detail)
             raise as_failure(error, again=True, after_seconds=after_seconds) from None
 
     def _unexpected(self, call: ToolCall, error: Exception) -> Settled:
@@ -114,13 +124,21 @@ class Actor:
         return Settled(CallState.UNKNOWN, f"{detail}: nobody knows whether it took effect")
 
     async def _record(
-        self, call: ToolCall, state: CallState, *, result: dict[str, Any] | None = None, detail: str | None = None
+        self,
+        call: ToolCall,
+        state: CallState,
+        *,
+        result: dict[str, Any] | None = None,
+        detail: str | None = None,
+        untrusted: bool = False,
     ) -> Acted:
         async with change(self._database, self._rooms) as work:
-            _, row = await calls.lock(work.session, call.id)
+            turn, row = await calls.lock(work.session, call.id)
             intent = await calls.intent_of(work.session, call.id)
             if intent is None or not _may_settle(intent, row, state, activity.info().attempt):
                 return Acted(tool_call_id=call.id, state=CallState(row.state))
+            if untrusted and turn.untrusted_at is None:
+                turn.untrusted_at = now()
             await calls.settle(work, row, state, result=result, detail=detail)
             kind = {CallState.DONE: "call.executed", CallState.UNKNOWN: "call.unknown"}.get(state, "call.failed")
             facts = {"action": call.action, "detail": detail}

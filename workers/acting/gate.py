@@ -9,8 +9,9 @@ from connectors.manifest import Effect
 from connectors.registry import BoundAction, Registry
 from core.digest import Bound, digest_of
 from core.errors import AssentError, Conflict
-from core.messages import ActInput, ApprovalOutcome
-from core.store import calls, consents
+from core.messages import ActInput, ApprovalInput, ApprovalOutcome
+from core.policy import Ruling
+from core.store import approvals, calls, consents
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval
@@ -18,20 +19,38 @@ from core.tables.work import Intent, ToolCall, Turn
 from core.values import ApprovalState, CallState, CallVerdict, TurnState
 from workers.acting.consent import is_still_given
 from workers.calling import bind
+from workers.judging import granting
 from workers.judging.judge import Judge
+
+_CHANGED = "the action has changed since this was asked"
+_USED = "this consent was used before"
 
 
 @dataclass(frozen=True)
 class Passage:
-    """The gate's answer: `action` to run now, or None with the state that stands."""
+    """The gate's answer: `action` to run now, or None with the state that stands.
+
+    `void` says why the consent that was given holds no more, and people are to be asked again; `again`: they are.
+    """
 
     call: ToolCall
     action: BoundAction | None
     refusal: str | None = None
+    void: str | None = None
+    again: ApprovalInput | None = None
 
 
 class Shut(Exception):
-    """The call must not run; the sentence says why."""
+    """The call must not run; the sentence says why. `code` is for programs that read the audit trail."""
+
+    def __init__(self, sentence: str, code: str = "not_run") -> None:
+        """Keep why."""
+        super().__init__(sentence)
+        self.code = code
+
+
+class Void(Exception):
+    """What let the call through holds no more, though somebody may consent to it anew; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +69,28 @@ class Gate:
             return await self._again(work, call, step.outcome, intent, attempt)
         if call.state not in {CallState.PROPOSED, CallState.AWAITING}:
             return Passage(call, None)
+        again = await self.asked_again(work, call, step.outcome)
+        if again is not None:
+            return Passage(call, None, again=again)
         try:
-            action = await self._check(work, turn, call, step.outcome)
+            action = await self._check(work, turn, call, step)
         except Shut as shut:
-            return await self._shut(work, call, str(shut))
+            return await self.shut(work, call, str(shut), shut.code)
+        except Void as void:
+            return Passage(call, None, void=str(void))
         approval_id = step.outcome.approval_id if step.outcome else None
         await calls.begin(work, call, approval_id, call.id, attempt)
-        facts = {"action": call.action, "approval_id": approval_id, "rule": call.rule}
+        facts = {"action": call.action, "approval_id": approval_id, "rule": call.rule, "grant_id": call.grant_id}
         await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
         return Passage(call, action)
+
+    async def asked_again(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> ApprovalInput | None:
+        """Give the request that an attempt before this one made anew, and did not live to tell of."""
+        newest = await calls.approval_of(work.session, call.id)
+        if newest is None or not ApprovalState(newest.state).is_open:
+            return None
+        told = outcome is not None and outcome.approval_id == newest.id
+        return None if told else approvals.as_input(newest)
 
     async def _again(
         self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None, intent: Intent, attempt: int
@@ -83,38 +115,63 @@ class Gate:
             await self._check_unchanged(work, call, outcome)
         return action
 
-    async def _check(self, work: Work, turn: Turn, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
+    async def _check(self, work: Work, turn: Turn, call: ToolCall, step: ActInput) -> BoundAction:
         if TurnState(turn.state).is_terminal:
             raise Shut("the turn was stopped before this ran")
-        action = self._same_action(call)
+        action = self._fitting_action(call)
         try:
             ruling = await self.judge.rule(work.session, call, action)
         except Conflict as gone:
             raise Shut(gone.detail) from gone
-        if ruling.is_stricter_than(CallVerdict(call.verdict)):
-            raise Shut("the rules became stricter since this was asked")
+        if ruling.verdict is CallVerdict.DENY:
+            message = f"the rules became stricter since this was asked: {ruling.rule}"
+            raise Shut(message, "denied")
         if call.verdict == CallVerdict.ASK:
-            await self._check_consent(work, call, outcome)
+            await self._check_consent(work, call, action, step.outcome)
         elif call.verdict != CallVerdict.ALLOW:
             raise Shut("policy does not allow this")
+        else:
+            await self._check_allowed(work, call, action, ruling)
         return action
 
-    def _same_action(self, call: ToolCall) -> BoundAction:
+    async def _check_allowed(self, work: Work, call: ToolCall, action: BoundAction, ruling: Ruling) -> None:
+        if action.schema_digest != call.schema_digest:
+            raise Shut(_CHANGED)
+        if ruling.verdict is not CallVerdict.ASK:
+            return
+        if call.grant_id is None:
+            raise Void("the rules became stricter since this was allowed")
+        if not await granting.use(work, self.judge, call, action, ruling):
+            raise Void('what was "always allowed" is so no more')
+
+    def _fitting_action(self, call: ToolCall) -> BoundAction:
         try:
             action = self.registry.action(call.action)
             action.check(call.arguments)
         except AssentError as error:
             raise Shut(error.detail) from error
-        if action.schema_digest != call.schema_digest:
-            raise Shut("the action has changed since this was asked")
         return action
 
-    async def _check_consent(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> None:
+    def _same_action(self, call: ToolCall) -> BoundAction:
+        action = self._fitting_action(call)
+        if action.schema_digest != call.schema_digest:
+            raise Shut(_CHANGED)
+        return action
+
+    async def _check_consent(
+        self, work: Work, call: ToolCall, action: BoundAction, outcome: ApprovalOutcome | None
+    ) -> None:
         approval, consent = await self._check_unchanged(work, call, outcome)
+        if approval.consumed_at is not None or approval.state != ApprovalState.APPROVED:
+            raise Shut(_USED)
+        if action.schema_digest != call.schema_digest:
+            raise Void(_CHANGED)
+        if not await calls.is_connected(work.session, call):
+            raise Void("the connection to the service was removed")
         if not await is_still_given(work.session, approval, consent):
-            raise Shut("who approved this may no longer do so")
+            raise Void("who approved this may no longer do so")
         if not await consents.consume(work.session, approval.id):
-            raise Shut("this consent was used before")
+            raise Shut(_USED)
 
     async def _check_unchanged(
         self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None
@@ -125,16 +182,17 @@ class Gate:
         if outcome.state is not ApprovalState.APPROVED:
             raise Shut("nobody approved it")
         if _digest_now(call, approval) != outcome.digest:
-            raise Shut("what would run is not what was approved")
+            raise Shut("what would run is not what was approved", "digest_mismatch")
         return approval, outcome
 
-    async def _shut(self, work: Work, call: ToolCall, reason: str) -> Passage:
+    async def shut(self, work: Work, call: ToolCall, reason: str, code: str = "not_run") -> Passage:
+        """Settle a call that must not run, and say so in the audit trail."""
         await calls.settle(work, call, CallState.NOT_RUN, detail=reason)
-        await self._record(work, call, "call.refused", reason)
+        await self._record(work, call, "call.refused", reason, code=code)
         return Passage(call, None, refusal=reason)
 
-    async def _record(self, work: Work, call: ToolCall, kind: str, reason: str) -> None:
-        facts = {"action": call.action, "reason": reason}
+    async def _record(self, work: Work, call: ToolCall, kind: str, reason: str, **more: str) -> None:
+        facts = {"action": call.action, "reason": reason} | more
         await self.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
 
 

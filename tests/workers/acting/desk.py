@@ -105,9 +105,14 @@ class Desk:
         await self.world.add(call)
         return Asked(call, turn)
 
-    async def approved(self, name: str = "send", text: str = "x", turn: Turn | None = None, place: int = 0) -> Asked:
-        """A call that the owner approved."""
+    async def approved(
+        self, name: str = "send", text: str = "x", turn: Turn | None = None, place: int = 0, **made: Any
+    ) -> Asked:
+        """A call that the owner approved, planned with what is `made` otherwise."""
         asked = await self.call(name, text, turn, place)
+        if made:
+            await self.world.alter(ToolCall, asked.call.id, **made)
+            asked = Asked(await self.world.get(ToolCall, asked.call.id), asked.turn)
         call, expires_at = asked.call, now() + timedelta(hours=1)
         bound = bind(call, 0, expires_at, "nonce", PLAN)
         approval = Approval(
