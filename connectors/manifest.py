@@ -90,6 +90,17 @@ def check_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+class RateLimit(Value):
+    """At most `limit` calls within `window_s` seconds, counted over what `scope` says.
+
+    `connector`: all calls of the connector; `account`: those on behalf of one person; `action`: those of this action.
+    """
+
+    limit: int = Field(ge=1, le=100_000)
+    window_s: float = Field(gt=0, le=86_400)
+    scope: Literal["connector", "account", "action"] = "account"
+
+
 class ActionSpec(Value):
     """One thing that a connector can do.
 
@@ -113,6 +124,7 @@ class ActionSpec(Value):
     examples: tuple[Example, ...] = Field(min_length=1, max_length=24)
     timeout_s: float = Field(gt=0, le=600)
     max_concurrency: int = Field(ge=1, le=1000)
+    rate_limits: tuple[RateLimit, ...] = Field((), max_length=4)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
