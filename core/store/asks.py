@@ -115,7 +115,7 @@ async def _row(session: AsyncSession, who: Principal, request: NewRequest) -> Ap
         origin=ORIGIN,
         workspace_id=who.workspace_id,
         requester_id=who.user_id,
-        requester_person_id=await deciders.person_of(session, who.user_id),
+        requester_person_id=await deciders.person_of(session, who.workspace_id, who.user_id),
         rule="not judged yet",
         plan=asks(Party()).model_dump(mode="json"),
         bound={},

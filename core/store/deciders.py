@@ -39,7 +39,7 @@ def _ways_of(party: Party, requester_id: str) -> Iterable[Way]:
 async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
     """Give a person as they stand now; None when they are not here any more, or are a program."""
     statement = (
-        select(User.person_id, Membership.role)
+        select(Membership.person_id, Membership.role)
         .join(Membership, Membership.user_id == User.id)
         .where(User.id == user_id, Membership.workspace_id == workspace_id, User.kind == "person")
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
@@ -53,10 +53,12 @@ async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> 
     return Decider(user_id=user_id, person_id=row[0] or user_id, role=row[1], groups=found)
 
 
-async def person_of(session: AsyncSession, user_id: str) -> str:
-    """Give the id that all accounts of one person share."""
-    found = (await session.execute(select(User.person_id).where(User.id == user_id))).scalar_one_or_none()
-    return found or user_id
+async def person_of(session: AsyncSession, workspace_id: str, user_id: str) -> str:
+    """Give the id that all accounts of one person share in a workspace."""
+    statement = select(Membership.person_id).where(
+        Membership.workspace_id == workspace_id, Membership.user_id == user_id
+    )
+    return (await session.execute(statement)).scalar_one_or_none() or user_id
 
 
 async def delegators_of(session: AsyncSession, approval: Approval, user_id: str, at: datetime) -> list[Decider]:

@@ -17,6 +17,7 @@ from core.views import PersonView
 
 _LOCK = 7_214_502  # names our lock among PostgreSQL's advisory locks
 _FIRST_WORKSPACE = "Home"
+SERVICE_ROLES = frozenset({Role.MEMBER, Role.VIEWER})
 CONSOLE = "console"
 """The actor in the audit log when somebody with access to the machine did it."""
 
@@ -93,7 +94,7 @@ async def join(work: Work, audit: AuditTrail, user: User, workspace_id: str, rol
     work.session.add(member)
     await work.session.flush()
     await audit.record(work, workspace_id, actor, "person.added", user.id, role=role)
-    return _view(user, member)
+    return view_of(user, member)
 
 
 async def _workspace(session: AsyncSession, workspace_id: str | None, name: str) -> Workspace:
@@ -170,48 +171,51 @@ async def page(
     counted = select(func.count()).select_from(Membership).where(Membership.workspace_id == who.workspace_id)
     total = (await session.execute(counted)).scalar_one()
     following = rows[limit - 1][1].id if len(rows) > limit else None
-    return [_view(user, member) for user, member in rows[:limit]], following, total
+    return [view_of(user, member) for user, member in rows[:limit]], following, total
 
 
 async def one(session: AsyncSession, who: Principal, user_id: str) -> PersonView:
     """Give one person of the workspace; raises NotFound."""
-    user, member = await _load(session, who, user_id)
-    return _view(user, member)
+    user, member = await load(session, who, user_id)
+    return view_of(user, member)
 
 
 async def change_role(work: Work, audit: AuditTrail, who: Principal, user_id: str, role: Role) -> PersonView:
     """Give a person another role; it holds from their next request on. Raises NotFound, NotAllowed, Conflict."""
-    user, member = await _load(work.session, who, user_id, lock=True)
-    _check_rank(who, Role(member.role), role)
+    user, member = await load(work.session, who, user_id, lock=True)
+    check_rank(who, Role(member.role), role)
+    if user.kind != "person" and role not in SERVICE_ROLES:
+        message = "A service is a member or a viewer: it never decides or administers."
+        raise NotAllowed(message)
     if member.role == Role.OWNER and role is not Role.OWNER:
         await _check_another_owner(work.session, who.workspace_id, member.id)
     member.role = role
     await work.session.flush()
     await audit.record(work, who.workspace_id, who.user_id, "person.role", user_id, role=role)
-    return _view(user, member)
+    return view_of(user, member)
 
 
 async def disable(work: Work, audit: AuditTrail, who: Principal, user_id: str) -> tuple[PersonView, Sequence[str]]:
     """Shut a person out of the workspace; gives the sessions that ended. Raises NotFound, NotAllowed, Conflict."""
-    user, member = await _load(work.session, who, user_id, lock=True)
-    _check_rank(who, Role(member.role))
+    user, member = await load(work.session, who, user_id, lock=True)
+    check_rank(who, Role(member.role))
     if member.role == Role.OWNER:
         await _check_another_owner(work.session, who.workspace_id, member.id)
     member.disabled_at = member.disabled_at or now()
     ended = await _end_sessions(work.session, who.workspace_id, user_id)
     await work.session.flush()
     await audit.record(work, who.workspace_id, who.user_id, "person.disabled", user_id)
-    return _view(user, member), ended
+    return view_of(user, member), ended
 
 
 async def enable(work: Work, audit: AuditTrail, who: Principal, user_id: str) -> PersonView:
     """Let a person in again. Raises NotFound, NotAllowed."""
-    user, member = await _load(work.session, who, user_id, lock=True)
-    _check_rank(who, Role(member.role))
+    user, member = await load(work.session, who, user_id, lock=True)
+    check_rank(who, Role(member.role))
     member.disabled_at = None
     await work.session.flush()
     await audit.record(work, who.workspace_id, who.user_id, "person.enabled", user_id)
-    return _view(user, member)
+    return view_of(user, member)
 
 
 async def _end_sessions(session: AsyncSession, workspace_id: str, user_id: str) -> Sequence[str]:
@@ -227,7 +231,7 @@ async def _end_sessions(session: AsyncSession, workspace_id: str, user_id: str) 
     return (await session.execute(statement)).scalars().all()
 
 
-def _check_rank(who: Principal, *roles: Role) -> None:
+def check_rank(who: Principal, *roles: Role) -> None:
     """An admin manages everybody but owners, and makes none."""
     who.must_be(Role.OWNER, Role.ADMIN)
     if Role.OWNER in roles and who.role is not Role.OWNER:
@@ -259,7 +263,8 @@ def _of_workspace(who: Principal) -> Select[User, Membership]:
     )
 
 
-async def _load(session: AsyncSession, who: Principal, user_id: str, *, lock: bool = False) -> tuple[User, Membership]:
+async def load(session: AsyncSession, who: Principal, user_id: str, *, lock: bool = False) -> tuple[User, Membership]:
+    """Give a user and their membership in the workspace of who asks; raises NotFound."""
     statement = _of_workspace(who).where(User.id == user_id)
     if lock:
         statement = statement.with_for_update(of=Membership).execution_options(populate_existing=True)
@@ -270,12 +275,16 @@ async def _load(session: AsyncSession, who: Principal, user_id: str, *, lock: bo
     return row[0], row[1]
 
 
-def _view(user: User, member: Membership) -> PersonView:
+def view_of(user: User, member: Membership) -> PersonView:
+    """Give what the members of the workspace see of a person or a service."""
     return PersonView(
         id=user.id,
         email=user.email,
         name=user.name,
         role=member.role,
+        kind=user.kind,
+        manager_id=member.manager_id,
+        same_person_as=member.person_id,
         workspace_id=member.workspace_id,
         created_at=member.created_at,
         disabled_at=member.disabled_at or user.disabled_at,

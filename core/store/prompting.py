@@ -74,7 +74,7 @@ async def eligible(session: AsyncSession, approval: Approval) -> set[str]:
     people |= await _deputies(session, approval, people)
     if plan.exclude_requester:
         person = approval.requester_person_id or approval.requester_id
-        people = {one for one in people if await deciders.person_of(session, one) != person}
+        people = {one for one in people if await deciders.person_of(session, approval.workspace_id, one) != person}
     return people
 
 

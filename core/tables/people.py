@@ -24,7 +24,6 @@ class Workspace(SQLModel, table=True):
 class User(SQLModel, table=True):
     """A person, or (`kind` service) a program with a place of its own; e-mail is stored in lower case.
 
-    `person_id` names the user who this person is too: several accounts of one person count as one in a quorum.
     `quiet`: hours in which chat prompts wait, `{from, to}` in the person's time zone.
     """
 
@@ -34,7 +33,6 @@ class User(SQLModel, table=True):
     email: str = Field(unique=True)
     name: str
     kind: str = "person"
-    person_id: str | None = Field(default=None, index=True)
     password_hash: str | None = None
     locale: str | None = None
     time_zone: str | None = None
@@ -45,7 +43,11 @@ class User(SQLModel, table=True):
 
 
 class Membership(SQLModel, table=True):
-    """A person in a workspace; its id names the person's inbox stream there. `manager_id`: the user they report to."""
+    """A person in a workspace; its id names the person's inbox stream there. `manager_id`: the user they report to.
+
+    `person_id` names the user who this person is too, as owners or admins of this workspace stated: several accounts of
+    one person count as one in its quorums.
+    """
 
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
@@ -55,6 +57,7 @@ class Membership(SQLModel, table=True):
     user_id: str = Field(foreign_key="users.id", index=True)
     role: str
     manager_id: str | None = None
+    person_id: str | None = Field(default=None, index=True)
     last_seq: int = 0
     epoch: str
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -6,12 +6,18 @@ from core.values import Value
 
 
 class PersonView(Value):
-    """A person as the members of one workspace see them."""
+    """A person, or (`kind` service) a program with a place of its own, as the members of one workspace see them.
+
+    `same_person_as`: the user who this person is too, as owners or admins stated.
+    """
 
     id: str
     email: str
     name: str
     role: str
+    kind: str = "person"
+    manager_id: str | None = None
+    same_person_as: str | None = None
     workspace_id: str
     created_at: datetime
     disabled_at: datetime | None = None
@@ -131,3 +137,22 @@ class SessionView(Value):
     proved_by: str | None
     fresh_until: datetime | None
     factors: FactorsView
+
+
+class GroupMemberView(Value):
+    """A person in a group."""
+
+    user_id: str
+    name: str
+    added_by: str
+    added_at: datetime
+
+
+class GroupView(Value):
+    """People of a workspace under a name that rules use; `size` counts those who are not shut out."""
+
+    id: str
+    name: str
+    title: str
+    size: int
+    created_at: datetime

@@ -93,7 +93,7 @@ class Judge:
             conversation_id=call.conversation_id,
             workspace_id=call.workspace_id,
             requester_id=call.user_id,
-            requester_person_id=await deciders.person_of(session, call.user_id),
+            requester_person_id=await deciders.person_of(session, call.workspace_id, call.user_id),
             action=call.action,
             risk=call.risk,
             title=bound.spec.title,

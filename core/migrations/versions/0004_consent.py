@@ -363,6 +363,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("memberships", schema=None) as batch_op:
         batch_op.add_column(sa.Column("manager_id", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("person_id", sa.String(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_memberships_person_id"), ["person_id"], unique=False)
 
     with op.batch_alter_table("policies", schema=None) as batch_op:
         batch_op.add_column(sa.Column("source", sa.String(), nullable=True))
@@ -384,9 +386,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), nullable=False))
-        batch_op.add_column(sa.Column("person_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("quiet", _JSON, nullable=True))
-        batch_op.create_index(batch_op.f("ix_users_person_id"), ["person_id"], unique=False)
 
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
         batch_op.add_column(sa.Column("operation_mode", sa.String(), nullable=False, server_default="assisted"))
@@ -404,9 +404,7 @@ def downgrade() -> None:
         batch_op.drop_column("operation_mode")
 
     with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_users_person_id"))
         batch_op.drop_column("quiet")
-        batch_op.drop_column("person_id")
         batch_op.drop_column("kind")
 
     with op.batch_alter_table("turns", schema=None) as batch_op:
@@ -428,6 +426,8 @@ def downgrade() -> None:
         batch_op.drop_column("source")
 
     with op.batch_alter_table("memberships", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_memberships_person_id"))
+        batch_op.drop_column("person_id")
         batch_op.drop_column("manager_id")
 
     with op.batch_alter_table("identities", schema=None) as batch_op:
