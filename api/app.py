@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 from temporalio.client import Client
 
+from api.asks import Asks
 from api.bodies import JsonBodies
 from api.checking import Models
 from api.edge import Edge
@@ -29,6 +30,7 @@ from api.probes import Probes
 from api.problems import Problem, add_handlers
 from api.rest import (
     approvals,
+    asks,
     audit,
     auth,
     branches,
@@ -55,6 +57,7 @@ from api.rest import (
     turns,
     usage,
     users,
+    webhooks,
 )
 from api.rest.context import Context
 from api.searching import Searching
@@ -64,6 +67,7 @@ from connectors.registry import Registry, native_connectors
 from core.keys import KeyRing
 from core.passwords import Passwords
 from core.rooms import Rooms
+from core.sealing import Sealer
 from core.settings import Settings
 from core.store.audit import AuditTrail
 from core.store.database import Database
@@ -80,7 +84,9 @@ NOUNS = (
     conversations,
     messages,
     turns,
+    asks,
     approvals,
+    webhooks,
     branches,
     modes,
     connectors,
@@ -150,6 +156,7 @@ def build_doors(
     keys, limits = Tokens(ring, settings), Limits(rates_of(settings))
     intake = Intake(database, rooms, workflows, audit_trail, settings)
     gateway = Gateway(settings, database, rooms, intake, keys, limits)
+    registry = Registry.load(native_connectors(database, settings.files_dir))
     context = Context(
         settings=settings,
         database=database,
@@ -160,7 +167,9 @@ def build_doors(
         limits=limits,
         intake=intake,
         histories=Histories(database, workflows.client, temporal.ui_url),
-        registry=Registry.load(native_connectors(database, settings.files_dir)),
+        asks=Asks(database, rooms, workflows, audit_trail, registry, settings),
+        sealer=Sealer(ring),
+        registry=registry,
         probes=Probes(settings, database, workflows.client, temporal, gateway.stats),
         memory=MemoryWorkflows(workflows),
         models=Models(settings, database, workflows),

@@ -1,7 +1,9 @@
-"""Waits until a turn has ended or needs people: the doorbell wakes it, and every two seconds SQL is asked anyway."""
+"""Waits for a turn or an approval: the doorbell wakes it, and every two seconds SQL is asked anyway."""
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,9 +12,10 @@ from core.permissions import Principal
 from core.rooms import Rooms
 from core.store import approvals, messages, turns
 from core.store.database import Database
-from core.values import TurnState, Value
-from core.views import MessageView, ProblemView, TurnView
+from core.values import ApprovalState, TurnState, Value
+from core.views import ApprovalView, MessageView, ProblemView, TurnView
 
+Seen = TypeVar("Seen")
 _POLL = 2.0
 _MANY = 100
 
@@ -51,19 +54,43 @@ async def outcome(database: Database, rooms: Rooms, who: Principal, turn_id: str
     """Wait at most `seconds` for the turn to end or to wait for people; tells where it stands then. Raises NotFound."""
     async with database.reading() as session:
         turn = await turns.one(session, who, turn_id)
-    bell = _Bell(turn.conversation_id)
+    return await watch(
+        rooms, turn.conversation_id, lambda: _look(database, who, turn_id), lambda found: found.is_settled, seconds
+    )
+
+
+async def watch(
+    rooms: Rooms,
+    stream_id: str,
+    look: Callable[[], Awaitable[Seen]],
+    is_enough: Callable[[Seen], bool],
+    seconds: float,
+) -> Seen:
+    """Look again whenever the stream rings, and every two seconds; gives what was seen once it is enough, or late."""
+    bell = _Bell(stream_id)
     cease = rooms.listen(bell)
     until = time.monotonic() + seconds
     try:
         while True:
             bell.event.clear()
-            found = await _look(database, who, turn_id)
+            found = await look()
             left = until - time.monotonic()
-            if found.is_settled or left <= 0:
+            if is_enough(found) or left <= 0:
                 return found
             await _listen(bell.event, min(left, _POLL))
     finally:
         cease()
+
+
+async def decided(database: Database, rooms: Rooms, who: Principal, approval_id: str, seconds: float) -> ApprovalView:
+    """Wait at most `seconds` until an approval is not open any more; gives it as it stands then. Raises NotFound."""
+
+    async def look() -> ApprovalView:
+        async with database.reading() as session:
+            return await approvals.one(session, who, approval_id)
+
+    stream_id = (await look()).conversation_id or who.membership_id
+    return await watch(rooms, stream_id, look, lambda found: not ApprovalState(found.state).is_open, seconds)
 
 
 async def _listen(event: asyncio.Event, seconds: float) -> None:

@@ -16,6 +16,7 @@ from temporalio.types import MethodAsyncSingleParam, ParamType, ReturnType, Self
 from core.errors import Unavailable
 from core.ids import new_id
 from core.messages import (
+    AskInput,
     DecisionMade,
     DocumentInput,
     LeaseGranted,
@@ -30,6 +31,7 @@ from core.messages import (
 from core.values import ACCEPTED, CLOSED
 from workflows import policies
 from workflows.approval import Approval
+from workflows.ask import Ask
 from workflows.chat_turn import ChatTurn
 from workflows.check_model import CheckModel
 from workflows.lookup import Lookup
@@ -78,6 +80,10 @@ class Workflows:
     async def reflect(self, ref: str, turn_id: str, *, learn: bool, sum_up: bool) -> None:
         """Begin what is done after a reply, once for each `ref`. Raises Unavailable."""
         await self._start_once(Reflect.run, ReflectInput(turn_id=turn_id, learn=learn, sum_up=sum_up), f"reflect-{ref}")
+
+    async def start_ask(self, approval_id: str) -> None:
+        """Begin to judge what an outside program asks; that it began already is fine. Raises Unavailable."""
+        await self._start_once(Ask.run, AskInput(approval_id=approval_id), f"ask-{approval_id}")
 
     async def read_document(self, document_id: str) -> None:
         """Begin to read a document; that it is or was read already is fine. Raises Unavailable."""
@@ -158,15 +164,19 @@ class Workflows:
             await handle.signal(ChatTurn.stop, rpc_timeout=policies.START_TIMEOUT)
         except RPCError as error:
             _pass_when_closed(error)
-        return [one for one in approval_ids if not await self._withdraw(one, turn_id, user_id)]
+        return [one for one in approval_ids if not await self._withdraw(one, f"stop-{turn_id}", user_id)]
 
-    async def _withdraw(self, approval_id: str, turn_id: str, user_id: str) -> bool:
+    async def withdraw(self, approval_id: str, user_id: str) -> bool:
+        """Take an open request back; False when it has no workflow any more. Raises Unavailable."""
+        return await self._withdraw(approval_id, f"withdraw-{approval_id}", user_id)
+
+    async def _withdraw(self, approval_id: str, update_id: str, user_id: str) -> bool:
         handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
         try:
             await handle.execute_update(
                 Approval.withdraw,
                 Withdrawal(user_id=user_id),
-                id=f"stop-{turn_id}",
+                id=update_id,
                 rpc_timeout=policies.UPDATE_TIMEOUT,
             )
         except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:

@@ -6,10 +6,14 @@ from fastapi import APIRouter, Query, Response, status
 from pydantic import Field, StringConstraints
 
 from api.intake import Decided
+from api.rest.asks import Wait
 from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Cursor, Limit, Page
+from core.errors import NotFound
 from core.ids import ClientId
+from core.permissions import Scope
 from core.store import approvals
+from core.store.decisions import GrantWish
 from core.text import SafeStr
 from core.values import DecisionVerdict, Value
 from core.views import ApprovalView
@@ -28,6 +32,7 @@ class NewDecision(Value):
     )
     decision_id: ClientId = Field(examples=["4f7c2a0e-3"], description="Sent twice under it, it is one decision.")
     comment: Annotated[SafeStr, StringConstraints(max_length=2000)] | None = Field(None, examples=["Not this one."])
+    remember: GrantWish | None = Field(None, description="Always allow the like: see `grant-suggestion`.")
 
 
 @router.get("")
@@ -48,10 +53,17 @@ async def list_approvals(
 
 
 @router.get("/{approval_id}")
-async def get(here: Here, who: Who, approval_id: PathId) -> ApprovalView:
-    """Show one approval; this decides nothing."""
+async def get(here: Here, who: Who, approval_id: PathId, wait: Wait = 0) -> ApprovalView:
+    """Show one approval; this decides nothing. With `wait`, once it is decided, or after so many seconds as it is.
+
+    A token that may only `ask` sees what it asked for.
+    """
     async with here.database.reading() as session:
-        return await approvals.one(session, who, approval_id)
+        found = await approvals.one(session, who, approval_id)
+    if not who.may(Scope.READ) and found.requester_id != who.user_id:
+        message = "There is no such approval."
+        raise NotFound(message)
+    return await here.asks.decided(who, approval_id, wait) if wait else found
 
 
 @router.post(
@@ -64,7 +76,7 @@ async def decide(
     """Approve or reject. The first terminal outcome stands; who comes later is told whose it was (409)."""
     await here.limits.check("decision", who.user_id)
     decided = await here.intake.submit_decision(
-        who, door, approval_id, body.verdict, body.digest, body.decision_id, body.comment
+        who, door, approval_id, body.verdict, body.digest, body.decision_id, body.comment, remember=body.remember
     )
     if decided.state == "received":
         response.status_code = status.HTTP_202_ACCEPTED

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 
+from api.asks import Asks
 from api.checking import Models
 from api.history import Histories
 from api.intake import Intake
@@ -21,6 +22,7 @@ from connectors.registry import Registry
 from core.errors import NotFound, NotSignedIn
 from core.permissions import Door, Principal
 from core.rooms import Rooms
+from core.sealing import Sealer
 from core.settings import Settings
 from core.store.audit import AuditTrail
 from core.store.database import Database
@@ -41,6 +43,8 @@ class Context:
     signing: Signing
     limits: Limits
     intake: Intake
+    asks: Asks
+    sealer: Sealer
     histories: Histories
     registry: Registry
     probes: Probes

@@ -100,6 +100,8 @@ class Relay:
             await self._workflows.reflect(row.ref, body["turn_id"], learn=body["learn"], sum_up=body["sum_up"])
         elif row.kind == outbox.WIPE:
             await self._wipe()
+        elif row.kind == outbox.ASK:
+            await self._workflows.start_ask(body["approval_id"])
         elif row.kind == outbox.READ_DOCUMENT:
             await self._workflows.read_document(body["document_id"])
         else:
