@@ -40,7 +40,7 @@ async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> 
     """Give a person as they stand now; None when they are not here any more, or are a program."""
     statement = (
         select(Membership.person_id, Membership.role)
-        .join(Membership, Membership.user_id == User.id)
+        .join(User, User.id == Membership.user_id)
         .where(User.id == user_id, Membership.workspace_id == workspace_id, User.kind == "person")
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
     )
