@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from connectors.outside import OutsideAction
 from connectors.registry import BoundAction, Registry
 from core import policy
 from core.clock import now
@@ -22,6 +23,8 @@ from core.views import PreviewView
 from workers.calling import bind, context_of
 
 PREVIEW_SECONDS = 10.0
+OUTSIDE = "api"
+"""The channel of a request that no message led to."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,12 @@ class Judge:
         self, session: AsyncSession, call: ToolCall, bound: BoundAction, *, repeats: bool = False
     ) -> policy.Ruling:
         """Say what policy makes of a call now. Raises Conflict when who asks is not here any more."""
-        role = await context.role_of(session, call.workspace_id, call.user_id)
-        if not role:
-            message = "who asked for this is no longer here"
-            raise Conflict(message)
         facts = policy.CallFacts(
             action=call.action,
             risk=bound.spec.risk,
             effect=bound.spec.effect,
             allow_reason=bound.spec.allow_reason,
-            requester_role=role,
+            requester_role=await self._role(session, call.workspace_id, call.user_id),
             requester_id=call.user_id,
             repeats_once_only=repeats,
             arguments=call.arguments,
@@ -52,6 +51,30 @@ class Judge:
             at=now(),
         )
         return policy.evaluate(facts)
+
+    async def rule_outside(
+        self, session: AsyncSession, approval: Approval, action: OutsideAction, arguments: dict[str, Any]
+    ) -> policy.Ruling:
+        """Say what policy makes of an outside request now. Raises Conflict when who asks is not here any more."""
+        facts = policy.CallFacts(
+            action=action.name,
+            risk=action.spec.risk,
+            effect=action.spec.effect,
+            allow_reason=action.spec.allow_reason,
+            requester_role=await self._role(session, approval.workspace_id, approval.requester_id),
+            requester_id=approval.requester_id,
+            arguments=arguments,
+            door=OUTSIDE,
+            at=now(),
+        )
+        return policy.evaluate(facts)
+
+    async def _role(self, session: AsyncSession, workspace_id: str, user_id: str) -> str:
+        role = await context.role_of(session, workspace_id, user_id)
+        if not role:
+            message = "who asked for this is no longer here"
+            raise Conflict(message)
+        return role
 
     async def plan_of(self, session: AsyncSession, call: ToolCall, ruling: policy.Ruling) -> dict[str, Any]:
         """Give the plan of a ruling that asks, as it is stored and bound."""
