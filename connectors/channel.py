@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.base import PermanentFailure, TemporaryFailure
-from core.errors import AssentError
+from core.errors import AssentError, Misconfigured
 from core.incoming import (
     INBOUND,
     Blocked,
@@ -56,7 +56,9 @@ __all__ = [
     "Told",
     "Unblocked",
     "Unreachable",
+    "channel_client",
     "channel_kinds",
+    "set_up_channels",
 ]
 
 
@@ -217,3 +219,29 @@ def channel_kinds() -> dict[str, ChannelKind]:
     folder = Path(__file__).parent
     names = sorted(path.parent.name for path in folder.glob("*/channel.py"))
     return {name: import_module(f"connectors.{name}.channel").CHANNEL for name in names}
+
+
+def set_up_channels(
+    configs: Mapping[str, Mapping[str, Any]], client: httpx.AsyncClient
+) -> dict[tuple[str, str], Channel]:
+    """Make every channel that the settings name, by its name and account. Raises Misconfigured, saying no value."""
+    kinds = channel_kinds()
+    made: dict[tuple[str, str], Channel] = {}
+    for name, values in configs.items():
+        if name not in kinds:
+            message = f"[channels.{name}]: there is no such channel; there are {', '.join(kinds) or 'none'}."
+            raise Misconfigured(message)
+        try:
+            channel = kinds[name].make(kinds[name].config.model_validate(values), client)
+        except ValidationError as error:
+            wrong = error.errors(include_input=False, include_url=False, include_context=False)
+            named = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+            message = f"[channels.{name}]: {named}"
+            raise Misconfigured(message) from None
+        made[name, channel.account] = channel
+    return made
+
+
+def channel_client() -> httpx.AsyncClient:
+    """Make the client that channels call with: nothing of the environment, no redirects."""
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=httpx.Timeout(20.0))

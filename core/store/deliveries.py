@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -18,7 +18,7 @@ from core.values import Value
 from core.views import DeliveryView
 
 DOORBELL = "deliveries"
-REPLY, PROMPT, NOTICE, WEBHOOK = "reply", "prompt", "notice", "webhook"
+REPLY, PROMPT, NOTICE, PROGRESS, WEBHOOK = "reply", "prompt", "notice", "progress", "webhook"
 WAITING, SENT, FAILED, DROPPED = "waiting", "sent", "failed", "dropped"
 CLAIMED_FOR = timedelta(seconds=60)
 """How long a claimed delivery is one sender's; then another may try."""
@@ -114,10 +114,11 @@ async def sent(work: Work, claimed: Delivery, external_ref: str | None, *, detai
         await tell(work, row)
 
 
-async def postpone(work: Work, claimed: Delivery, until: datetime, detail: str) -> None:
-    """Try again at a time; says why."""
+async def postpone(work: Work, claimed: Delivery, until: datetime, detail: str, *, attempts: int | None = None) -> None:
+    """Try again at a time; says why. `attempts`: how many count as made."""
     row = await _locked(work.session, claimed.id)
     row.due_at, row.detail, row.updated_at = until, detail, now()
+    row.attempts = row.attempts if attempts is None else attempts
 
 
 async def give_up(work: Work, claimed: Delivery, detail: str, state: str = FAILED) -> None:
@@ -134,7 +135,8 @@ async def want_edit(work: Work, row: Delivery) -> None:
     if row.state not in {WAITING, SENT}:
         return
     row.version += 1
-    if row.state == SENT:
+    if row.state == SENT or row.due_at > now() + CLAIMED_FOR:
+        # What waits for the end of quiet hours looks again whether it is still wanted.
         row.due_at, row.attempts = now(), 0
         work.streams.add(DOORBELL)
     row.updated_at = now()
@@ -147,10 +149,25 @@ async def of_approval(session: AsyncSession, approval_id: str) -> list[Delivery]
     return list((await session.execute(statement.order_by(Delivery.id))).scalars())
 
 
+async def of_turn(session: AsyncSession, kind: str, turn_id: str) -> list[Delivery]:
+    """Give what of one kind was handed out about a turn."""
+    statement = select(Delivery).where(Delivery.kind == kind, Delivery.ref == turn_id)
+    return list((await session.execute(statement.order_by(Delivery.id))).scalars())
+
+
 async def by_token(session: AsyncSession, token: str) -> Delivery | None:
     """Give the message whose buttons carry this token."""
     statement = select(Delivery).where(Delivery.token_hash == secret_hash(token))
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def prompted_since(session: AsyncSession, user_id: str, since: datetime, *, but: str) -> int:
+    """Count the requests about which a person was prompted, on whatever accounts, `but` one."""
+    statement = select(func.count(func.distinct(Delivery.approval_id))).where(
+        Delivery.user_id == user_id, Delivery.kind == PROMPT, Delivery.state == SENT, Delivery.created_at > since
+    )
+    statement = statement.where(Delivery.approval_id != but)
+    return (await session.execute(statement)).scalar_one()
 
 
 async def identity_of(session: AsyncSession, row: Delivery) -> str | None:
@@ -165,8 +182,10 @@ async def identity_of(session: AsyncSession, row: Delivery) -> str | None:
 
 
 async def tell(work: Work, row: Delivery) -> None:
-    """Write to its conversation, or else to the inbox of whom it is for, what became of it."""
+    """Write to its conversation, or else to the inbox of whom it is for, what became of it; progress is no news."""
     await work.session.flush()
+    if row.kind == PROGRESS:
+        return
     event = DeliveryUpdated(delivery=delivery_view(row))
     if row.conversation_id is not None and row.kind == REPLY:
         await streams.append(work, row.conversation_id, event)

@@ -1,5 +1,6 @@
 """Who takes deliveries out: one carrier for each kind."""
 
+from datetime import datetime
 from typing import Protocol
 
 from core.tables.connect import Delivery
@@ -10,7 +11,8 @@ class Carrier(Protocol):
 
     Both give what the outside calls the message (`Delivery.external_ref`), None when it has no name. They raise
     `connectors.base.TemporaryFailure` (tried again, not before `retry_after`), `connectors.channel.Unreachable` (the
-    person's identity is broken now), `connectors.base.PermanentFailure` (given up), and NotWanted.
+    person's identity is broken now), `connectors.base.PermanentFailure` (given up), NotWanted
+    and NotYet.
     """
 
     async def send(self, delivery: Delivery) -> str | None:
@@ -24,3 +26,12 @@ class Carrier(Protocol):
 
 class NotWanted(Exception):
     """Nobody needs it any more; the text says why. The delivery is dropped."""
+
+
+class NotYet(Exception):
+    """It is to be sent later, at `until`; that is no failed attempt."""
+
+    def __init__(self, until: datetime, why: str) -> None:
+        """Keep until when, and why."""
+        super().__init__(why)
+        self.until = until

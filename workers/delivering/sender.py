@@ -17,7 +17,7 @@ from core.store import deliveries, identities
 from core.store.database import Database
 from core.store.work import change
 from core.tables.connect import Delivery
-from workers.delivering.carrier import Carrier, NotWanted
+from workers.delivering.carrier import Carrier, NotWanted, NotYet
 
 IDLE_SECONDS = 1.0
 ATTEMPTS = 14
@@ -94,6 +94,9 @@ class Sender:
             reference = await self._hand_over(row)
         except NotWanted as reason:
             await self._end(row, str(reason), deliveries.DROPPED)
+        except NotYet as reason:
+            async with change(self._database, self._rooms) as work:
+                await deliveries.postpone(work, row, reason.until, str(reason), attempts=row.attempts - 1)
         except TemporaryFailure as error:
             await self._later(row, error)
         except ConnectorError as error:

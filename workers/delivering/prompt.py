@@ -1,0 +1,206 @@
+"""A request for consent as people are asked on a channel: written by code from what would run, risk first."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from core.consent import Assurance, level
+from core.outgoing import Button, Fact, Headline, Link, OutMessage, Part, Plain, Quoted
+from core.text import is_hidden, reveal
+from core.values import ApprovalState, Value
+from core.views import ApprovalView, VoteView
+
+MOST_CHARACTERS = 300
+MOST_FACTS = 40
+_REASON = 600
+_RISKS = {
+    "read": "READS",
+    "write": "CHANGES SOMETHING",
+    "external_comms": "SPEAKS TO OTHERS",
+    "money": "MONEY",
+    "destructive": "DESTROYS SOMETHING",
+    "admin": "ADMINISTRATION",
+}
+_ENDED = {
+    ApprovalState.APPROVED: "Approved",
+    ApprovalState.REJECTED: "Rejected",
+    ApprovalState.EXPIRED: "Expired: nobody decided in time, so nothing was done",
+    ApprovalState.WITHDRAWN: "Withdrawn: nobody needs to decide any more",
+    ApprovalState.VOID: "Void: what it was asked under has changed; you are asked again if it is still wanted",
+}
+_DOORS = {"rest": "the API", "socket": "the web", "web": "the web", "cli": "the command line"}
+
+
+class Reader(Value):
+    """Whom the prompt is for, and what may be done where it is read.
+
+    `token` is what the buttons carry, `link` an address that shows the request, `asked` whether the person may still
+    decide.
+    """
+
+    user_id: str
+    zone: str | None = None
+    assurance: Assurance = Assurance.L2
+    asked: bool = True
+    token: str | None = None
+    link: str | None = None
+
+
+def write_prompt(view: ApprovalView, reader: Reader) -> OutMessage:
+    """Write a request as it stands now, with buttons only where pressing one can decide it."""
+    facts, is_whole = _facts(view)
+    parts: list[Part] = [Headline(text=_headline(view)), *_head(view), *facts]
+    if not is_whole:
+        parts.append(Plain(text="Not all of it fits here: it has to be opened to be decided."))
+    parts += _about(view, reader)
+    rows: tuple[tuple[Button, ...], ...] = ()
+    if reader.token is not None and is_whole and wants_buttons(view, reader):
+        rows = (_buttons(reader.token),)
+    if reader.link is not None and view.state == ApprovalState.PENDING:
+        parts.append(Link(text="Open it" if rows else "Decide on the web", url=reader.link))
+    return OutMessage(parts=tuple(parts), buttons=rows)
+
+
+def _buttons(token: str) -> tuple[Button, ...]:
+    return (
+        Button(label="Approve", data=f"a1:{token}:y", tone="approve"),
+        Button(label="Reject", data=f"a1:{token}:n", tone="reject"),
+    )
+
+
+def wants_buttons(view: ApprovalView, reader: Reader) -> bool:
+    """Whether this person can decide it by a button: open, asked, not answered yet, sure enough, no words needed."""
+    answered = any(vote.user_id == reader.user_id and vote.stage == view.stage for vote in view.votes)
+    sure = level(reader.assurance) >= level(view.plan.assurance)
+    open_here = view.state == ApprovalState.PENDING and reader.asked and not view.arguments_cut
+    return open_here and sure and not answered and not view.plan.comment_required
+
+
+def _headline(view: ApprovalView) -> str:
+    return f"{_RISKS.get(view.risk, view.risk.upper())}: {reveal(view.title)[:MOST_CHARACTERS]}"
+
+
+def _head(view: ApprovalView) -> Iterator[Part]:
+    if view.state != ApprovalState.PENDING:
+        yield Plain(text=ended(view))
+    asker = reveal(view.requester_name) or "A program"
+    edited = f", changed by {reveal(view.edited_by_name)}" if view.edited_by_name else ""
+    yield Plain(text=f"{asker} asks for {view.action}{edited}. {reveal(view.preview.summary)}".strip())
+    for warning in view.preview.warnings:
+        yield Plain(text=f"Warning: {reveal(warning)}")
+    if any(is_hidden(one) for one in json.dumps(view.arguments, ensure_ascii=False)):
+        yield Plain(text="Warning: it contains hidden characters, shown as [U+....].")
+
+
+def ended(view: ApprovalView, zone: str | None = None) -> str:
+    """Say how a request ended: "Approved by Ana on Telegram, 14:02 UTC"."""
+    text = _ENDED.get(ApprovalState(view.state), view.state)
+    if view.decided_by_name and view.state in {ApprovalState.APPROVED, ApprovalState.REJECTED}:
+        door = view.decided_door or ""
+        text += f" by {reveal(view.decided_by_name)}" + (f" on {_DOORS.get(door, door.capitalize())}" if door else "")
+    at = f", {_clock(view.decided_at, zone)}" if view.decided_at else ""
+    comment = f": {reveal(view.comment)[:MOST_CHARACTERS]}" if view.comment else ""
+    return f"{text}{at}{comment}."
+
+
+def _facts(view: ApprovalView) -> tuple[list[Part], bool]:
+    """Give each argument and change as a part of its own, and whether these are all of them."""
+    named = list(_flat("", view.arguments))
+    named += [(f"{change.label} (change)", _arrow(change.before, change.after)) for change in view.preview.changes]
+    parts: list[Part] = [Fact(label=reveal(label)[:80], text=_cut(text)) for label, text in named[:MOST_FACTS]]
+    return parts, len(named) <= MOST_FACTS
+
+
+def _arrow(before: str | None, after: str | None) -> str:
+    return f"{before if before is not None else '(nothing)'} → {after if after is not None else '(nothing)'}"
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), item)
+    elif isinstance(value, list) and value:
+        for place, item in enumerate(value, 1):
+            yield from _flat(f"{name}[{place}]", item)
+    elif name:
+        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    """Show a value on few lines: line ends as a mark, what is hidden as its number, the rest counted."""
+    shown = reveal(text[: MOST_CHARACTERS * 2]).replace("\n", "⏎").replace("\t", "⇥")
+    strange = " (letters of several alphabets)" if _mixes_alphabets(text) else ""
+    more = len(text) - MOST_CHARACTERS
+    return f"{shown[:MOST_CHARACTERS]}… +{more} more{strange}" if more > 0 else f"{shown}{strange}"
+
+
+def _mixes_alphabets(text: str) -> bool:
+    """Whether some word has both Latin letters and ones that look like them."""
+    for word in text.split():
+        latin = any("a" <= one.lower() <= "z" for one in word)
+        if latin and any("\u0370" <= one <= "\u058f" for one in word):
+            return True
+    return False
+
+
+def _about(view: ApprovalView, reader: Reader) -> Iterator[Part]:
+    yield Plain(text="It can be undone." if view.preview.reversible else "It cannot be undone.")
+    if view.reason:
+        text = reveal(view.reason)
+        cut = text[:_REASON] + ("…" if len(text) > _REASON else "")
+        yield Quoted(label="The assistant says (nobody checked this)", text=cut)
+    if view.votes:
+        yield Plain(text="So far: " + "; ".join(map(_vote, view.votes)) + ".")
+    if view.state != ApprovalState.PENDING:
+        return
+    yield Plain(text=_who(view))
+    yield Plain(text=f"Expires {_day(view.expires_at, reader.zone)}. Digest {view.digest[:12]}.")
+    yield from _why_not_here(view, reader)
+
+
+def _why_not_here(view: ApprovalView, reader: Reader) -> Iterator[Part]:
+    if not reader.asked:
+        yield Plain(text="You are not asked any more: others decide now.")
+    elif level(reader.assurance) < level(view.plan.assurance):
+        yield Plain(text="This needs a fresh proof of who you are, so it is decided on the web.")
+    elif view.plan.comment_required:
+        yield Plain(text="This needs a comment, so it is decided on the web.")
+
+
+def _vote(vote: VoteView) -> str:
+    seat = f" for {reveal(vote.in_place_of)}" if vote.in_place_of else ""
+    verb = "approved" if vote.verdict == "approve" else "rejected"
+    return f"{reveal(vote.name)}{seat} {verb}"
+
+
+def _who(view: ApprovalView) -> str:
+    names = [reveal(one.name) for one in view.deciders[:4]]
+    more = len(view.deciders) - len(names)
+    listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    needed = sum(need.count for need in view.plan.stages[min(view.stage, len(view.plan.stages) - 1)].needs)
+    step = f" Step {view.stage + 1} of {len(view.plan.stages)}." if len(view.plan.stages) > 1 else ""
+    count = f" {needed} of them have to." if needed > 1 else ""
+    return f"May decide: {listed or 'nobody just now'}.{count}{step}"
+
+
+def write_reminder(views: Sequence[ApprovalView], link: str | None, zone: str | None) -> OutMessage:
+    """Tell somebody again of what waits for them."""
+    lines = [f"Still waiting for you: {reveal(one.title)}, until {_day(one.expires_at, zone)}." for one in views]
+    links = (Link(text="Open it", url=link),) if link else ()
+    return OutMessage(parts=(*(Plain(text=line) for line in lines), *links))
+
+
+def _clock(at: datetime, zone: str | None) -> str:
+    return f"{at.astimezone(_zone(zone)):%H:%M %Z}"
+
+
+def _day(at: datetime, zone: str | None) -> str:
+    return f"{at.astimezone(_zone(zone)):%Y-%m-%d %H:%M %Z}"
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

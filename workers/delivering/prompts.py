@@ -1,0 +1,123 @@
+"""What a prompt says when it goes out, or out again: the approval as it stands, and buttons only its person can use."""
+
+import base64
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.clock import now
+from core.consent import Assurance
+from core.keys import KeyRing
+from core.outgoing import Link, OutMessage, Plain
+from core.quiet import quiet_until
+from core.rooms import Rooms
+from core.store import approvals, deliveries, prompting
+from core.store.database import Database
+from core.store.work import change
+from core.tables.connect import Delivery
+from core.tables.consent import Approval
+from core.tables.people import User
+from core.values import ApprovalState
+from core.views import ApprovalView
+from workers.delivering.carrier import NotWanted, NotYet
+from workers.delivering.prompt import Reader, wants_buttons, write_prompt, write_reminder
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Writes prompts and reminders. `base_url` is where people reach the web client; `per_hour` the cap for each."""
+
+    database: Database
+    rooms: Rooms
+    ring: KeyRing
+    base_url: str | None
+    per_hour: int
+
+    async def compose(self, row: Delivery, assurance: str) -> OutMessage:
+        """Write it as it stands now, its token stored first. Raises NotWanted, NotYet."""
+        async with self.database.reading() as session:
+            approval = await session.get(Approval, row.approval_id)
+            user = await session.get(User, row.user_id)
+            if approval is None or user is None:
+                reason = "what it was about is gone"
+                raise NotWanted(reason)
+            view = await approvals.view_of(session, approval)
+            asked = await prompting.is_asked(session, row)
+        await self._check(row, view, user, asked=asked)
+        reader = Reader(
+            user_id=user.id,
+            zone=user.time_zone,
+            assurance=Assurance(assurance),
+            asked=asked,
+            link=self.link_to(view.id),
+        )
+        return write_prompt(view, await self._with_token(row, view, reader))
+
+    def link_to(self, approval_id: str) -> str | None:
+        """Give the address that shows a request; it decides nothing, and what follows `#` never leaves the browser."""
+        return f"{self.base_url}/#/approvals/{approval_id}" if self.base_url else None
+
+    async def _check(self, row: Delivery, view: ApprovalView, user: User, *, asked: bool) -> None:
+        """See whether it is to go out for the first time, now."""
+        if row.state != deliveries.WAITING:
+            return
+        if not ApprovalState(view.state).is_open or not asked:
+            reason = "closed, or asked of others, before it was sent"
+            raise NotWanted(reason)
+        until = quiet_until(user.quiet, user.time_zone, now())
+        if until is not None and until < view.expires_at:
+            raise NotYet(until, "quiet hours")
+        async with self.database.reading() as session:
+            count = await deliveries.prompted_since(session, user.id, now() - HOUR, but=view.id)
+        if count >= self.per_hour:
+            await self._say_there_are_more(row)
+            reason = f"more than {self.per_hour} prompts in an hour: it is in the inbox"
+            raise NotWanted(reason)
+
+    async def _say_there_are_more(self, row: Delivery) -> None:
+        links = (Link(text="Open the inbox", url=f"{self.base_url}/#/approvals"),) if self.base_url else ()
+        text = "More requests wait for you than are sent here in an hour: they are in your inbox."
+        message = OutMessage(parts=(Plain(text=text), *links), silent=True)
+        hour = f"{now():%Y%m%d%H}"
+        async with change(self.database, self.rooms) as work:
+            await prompting.notify(work, row.workspace_id, [row.user_id or ""], f"more:{row.user_id}:{hour}", message)
+
+    async def _with_token(self, row: Delivery, view: ApprovalView, reader: Reader) -> Reader:
+        """Give the reader the token of the buttons, anew when the digest is another: old ones are void then."""
+        if not wants_buttons(view, reader):
+            await self._arm(row, None, {"digest": None})
+            return reader
+        body = row.body
+        if body.get("digest") != view.digest or "nonce" not in body:
+            key_id, _ = self.ring.active("buttons")
+            body = {"digest": view.digest, "nonce": secrets.token_hex(16), "key_id": key_id}
+        token = self._token(row.id, body["nonce"], body["key_id"])
+        await self._arm(row, token, body)
+        return reader.model_copy(update={"token": token})
+
+    async def _arm(self, row: Delivery, token: str | None, body: dict[str, str | None]) -> None:
+        async with self.database.writing() as session:
+            await deliveries.arm(session, row.id, token, body)
+
+    def _token(self, delivery_id: str, nonce: str, key_id: str) -> str:
+        """Make the token: random, and the same again when a crash makes the same prompt go out twice."""
+        key = self.ring.get("buttons", key_id)
+        mac = hmac.digest(key, f"{delivery_id}\x1f{nonce}".encode(), "sha256")
+        return base64.urlsafe_b64encode(mac[:16]).decode().rstrip("=")
+
+    async def remind(self, row: Delivery) -> OutMessage:
+        """Write a reminder of a request that still waits. Raises NotWanted, NotYet."""
+        async with self.database.reading() as session:
+            approval = await session.get(Approval, row.approval_id)
+            user = await session.get(User, row.user_id)
+            if approval is None or user is None or not ApprovalState(approval.state).is_open:
+                reason = "closed before it was reminded of"
+                raise NotWanted(reason)
+            view = await approvals.view_of(session, approval)
+        until = quiet_until(user.quiet, user.time_zone, now())
+        if until is not None and until < view.expires_at:
+            raise NotYet(until, "quiet hours")
+        return write_reminder([view], self.link_to(view.id), user.time_zone)
