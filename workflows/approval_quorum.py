@@ -87,6 +87,11 @@ def _is_excluded(standing: Standing, who: Decider) -> bool:
     return standing.plan.exclude_requester and who.person_id == _requester(standing.request)
 
 
+def _is_wished(standing: Standing, vote: Vote) -> bool:
+    only = standing.plan.only
+    return only is None or is_party(only, vote.in_place_of or vote.voter, standing.request)
+
+
 def _may_fill(standing: Standing, party: Party, who: Decider) -> bool:
     if _is_excluded(standing, who):
         return False
@@ -134,13 +139,13 @@ def _people(vote: Vote) -> list[str]:
 def _filled(standing: Standing, stage: Stage, votes: Sequence[Vote]) -> int:
     """Count how many consents these votes give at most, each to one need (a bipartite matching)."""
     parties = _parties(stage)
-    excluded = [_is_excluded(standing, vote.voter) for vote in votes]
+    counts = [not _is_excluded(standing, vote.voter) and _is_wished(standing, vote) for vote in votes]
     held: dict[int, int] = {}
 
     def place(number: int, tried: set[int]) -> bool:
         who = votes[number].in_place_of or votes[number].voter
         for seat, party in enumerate(parties):
-            if seat in tried or excluded[number] or not _may_fill(standing, party, who):
+            if seat in tried or not counts[number] or not _may_fill(standing, party, who):
                 continue
             tried.add(seat)
             if seat not in held or place(held[seat], tried):

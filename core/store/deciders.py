@@ -36,6 +36,11 @@ def _ways_of(party: Party, requester_id: str) -> Iterable[Way]:
         yield "user", requester_id
 
 
+def wished(plan: ConsentPlan, requester_id: str) -> set[Way] | None:
+    """Give the ways in which people are those whose consents alone count; None where everybody's do."""
+    return None if plan.only is None else set(_ways_of(plan.only, requester_id))
+
+
 async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
     """Give a person as they stand now; None when they are not here any more, or are a program."""
     statement = (
