@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.consent import Assurance, Decider, Vote
-from core.messages import ApprovalOutcome
+from core.messages import ApprovalInput, ApprovalOutcome
 from core.store import approvals, deciders
 from core.tables.consent import Approval
 from core.values import DecisionVerdict
@@ -19,7 +19,15 @@ async def is_still_given(session: AsyncSession, approval: Approval, outcome: App
         if fresh is None:
             return False
         votes.append(fresh)
-    return approval_rules.is_satisfied(approvals.as_input(approval), votes, escalated=approval.escalated_at is not None)
+    return approval_rules.is_satisfied(
+        await _request(session, approval), votes, escalated=approval.escalated_at is not None
+    )
+
+
+async def _request(session: AsyncSession, approval: Approval) -> ApprovalInput:
+    """Give what was asked, its requester as they stand now: who voted may be known to be them since."""
+    person = await deciders.person_of(session, approval.workspace_id, approval.requester_id)
+    return approvals.as_input(approval).model_copy(update={"requester_person_id": person})
 
 
 def _only_vote(approval: Approval, outcome: ApprovalOutcome) -> tuple[Vote, ...]:
