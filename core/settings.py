@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import Misconfigured
+from core.oidc_entries import OidcEntries, check_names
 from core.smtp import SmtpSettings
 
 PREFIX = "ASSENT_"
@@ -183,9 +184,23 @@ class Settings(BaseSettings):
     )
     upload_bytes: Count = Field(26214400, description="Largest uploaded document.")
 
+    # Channels
+    channels: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        repr=False,
+        json_schema_extra=_shown("none"),
+        description="People talk here too: a `[channels.NAME]` table each, or JSON in the environment "
+        "([channels.md](channels.md)).",
+    )
+
     # Sign-in
     access_token_seconds: Count = Field(900, description="Life of an access token.")
     refresh_token_days: Count = Field(30, description="Life of a refresh token that is not used.")
+    oidc: Annotated[OidcEntries, AfterValidator(check_names)] = Field(
+        (),
+        description="OpenID providers to sign in by: `[[oidc]]` tables, or JSON in the environment "
+        "([sign-in.md](sign-in.md)).",
+    )
 
     # Turns and approvals
     rounds: Count = Field(8, description="Model calls in a turn.")

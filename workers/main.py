@@ -9,17 +9,23 @@ from typing import Any, Protocol
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
+from connectors.channel import channel_client, set_up_channels
 from connectors.registry import Registry, native_connectors
 from core.keys import KeyRing
 from core.rooms import Rooms
 from core.settings import Settings
-from core.store import model_health
+from core.store import deliveries, model_health
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.asking.ask import Asker
 from workers.asking.revise import Reviser
+from workers.delivering.channels import ChannelCarrier, Channels
+from workers.delivering.progress import Progress
+from workers.delivering.prompts import Prompts
+from workers.delivering.replies import Replies
+from workers.delivering.sender import Sender
 from workers.judging.judge import Judge
 from workers.llm.aside import Aside
 from workers.llm.check import Checker
@@ -102,6 +108,8 @@ class Parts:
     reader: Reader
     answerer: Answerer
     checker: Checker
+    sender: Sender
+    progress: Progress
 
 
 def build_parts(
@@ -114,6 +122,7 @@ def build_parts(
     router: Router,
     prefix: str = "",
     memory: Remembers | None = None,
+    channels: Channels | None = None,
 ) -> Parts:
     """Wire the activities and the upkeep. Without `memory`, nothing is recalled, and nobody says so."""
     audit = AuditTrail(ring)
@@ -139,7 +148,16 @@ def build_parts(
         reader=Reader(database, rooms, settings.uploads_dir),
         answerer=Answerer(database, memory.embedder if memory else None, memory.index if memory else None),
         checker=Checker(database, rooms, router),
+        sender=_sender(settings, database, rooms, ring, channels or {}),
+        progress=Progress(database, rooms, channels or {}),
     )
+
+
+def _sender(settings: Settings, database: Database, rooms: Rooms, ring: KeyRing, channels: Channels) -> Sender:
+    prompts = Prompts(database, rooms, ring, settings.public_url, settings.prompts_per_hour)
+    carrier = ChannelCarrier(channels, prompts, Replies(database))
+    kinds = (deliveries.REPLY, deliveries.PROMPT, deliveries.NOTICE, deliveries.PROGRESS)
+    return Sender(database, rooms, dict.fromkeys(kinds, carrier))
 
 
 def _thinker(
@@ -249,13 +267,16 @@ async def run_workers(
     router = build_router(settings, askable.embedder if askable is not None else None)
     async with database.reading() as session:
         router.health.remember(await model_health.failing(session))
-    parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=askable)
+    calling = channel_client()
+    channels = set_up_channels(settings.channels, calling)
+    parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=askable, channels=channels)
     workers = build_workers(client, parts, wanted)
     runs = [_run_until(worker, stop) for worker in workers]
     if policies.TURNS_QUEUE in wanted:
         runs += [
             upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.publisher, parts.reader)
         ]
+        runs += [parts.sender.run(stop), parts.progress.run(stop)]
     if memory is not None:
         runs.append(run_memory(client, memory, begun or _set(), stop))
     elif policies.INDEX_QUEUE in wanted:
@@ -266,6 +287,7 @@ async def run_workers(
                 group.create_task(run)
     finally:
         await router.aclose()
+        await calling.aclose()
 
 
 def _memory(
