@@ -19,6 +19,8 @@ from api.gateway.gateway import Gateway
 from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits, rates_of
+from api.oidc.people import OidcPeople
+from api.oidc.trips import Trips
 from api.openai.desk import Desk
 from api.openai.errors import PATH as OPENAI_PATH
 from api.openai.errors import OpenAIErrors
@@ -28,6 +30,8 @@ from api.openai.told import TOLD_HEADERS
 from api.page.serve import routes as page_routes
 from api.probes import Probes
 from api.problems import Problem, add_handlers
+from api.proving.enrolling import Enrolling
+from api.proving.proving import Proving
 from api.rest import (
     approvals,
     asks,
@@ -39,6 +43,7 @@ from api.rest import (
     conversations,
     documents,
     exports,
+    factors,
     facts,
     health,
     identities,
@@ -48,7 +53,9 @@ from api.rest import (
     model_rules,
     models,
     modes,
+    oidc,
     profile,
+    proofs,
     reads,
     search,
     summaries,
@@ -78,6 +85,9 @@ from workflows.memory_handles import MemoryWorkflows
 PREFIX = "/api/v1"
 NOUNS = (
     auth,
+    proofs,
+    factors,
+    oidc,
     profile,  # /users/me, before /users/{user_id}
     users,
     invitations,
@@ -154,6 +164,9 @@ def build_doors(
     """Do so with workflows that are there already."""
     audit_trail = AuditTrail(ring)
     keys, limits = Tokens(ring, settings), Limits(rates_of(settings))
+    signing = Signing(database, ring, audit_trail, keys, Passwords(), limits, settings.refresh_token_days)
+    proving = Proving(database, ring, audit_trail, signing, limits, settings.step_up_seconds)
+    trips = Trips(database, settings.oidc)
     intake = Intake(database, rooms, workflows, audit_trail, settings)
     gateway = Gateway(settings, database, rooms, intake, keys, limits)
     registry = Registry.load(native_connectors(database, settings.files_dir))
@@ -163,7 +176,7 @@ def build_doors(
         rooms=rooms,
         audit=audit_trail,
         tokens=keys,
-        signing=Signing(database, ring, audit_trail, keys, Passwords(), limits, settings.refresh_token_days),
+        signing=signing,
         limits=limits,
         intake=intake,
         histories=Histories(database, workflows.client, temporal.ui_url),
@@ -174,6 +187,10 @@ def build_doors(
         memory=MemoryWorkflows(workflows),
         models=Models(settings, database, workflows),
         searching=Searching(database, workflows, has_memory=settings.memory),
+        proving=proving,
+        enrolling=Enrolling(database, ring, audit_trail, proving),
+        trips=trips,
+        oidc=OidcPeople(database, audit_trail, trips, signing, proving),
     )
     rest = build_rest(context, _lifespan(gateway, intake, keys))
     # No on_startup here: it would take the lifespan away from FastAPI.

@@ -33,6 +33,8 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
         "account": Rate.a_minute(5),  # wrong passwords for an account, from places it is not known from
         "known": Rate.a_minute(20),  # wrong passwords for an account, from where it signed in before
         "address": Rate.a_minute(30),  # wrong passwords, codes and tokens from an address
+        "proof": Rate.a_minute(10),  # proofs of a person, right or wrong
+        "ceremony": Rate.a_minute(60),  # steps of sign-ins from an address, right or wrong
         "invitation": Rate.a_minute(30),
         "document": Rate.a_minute(60),
         "search": Rate.a_minute(60),

@@ -1,18 +1,18 @@
 """Sign-in and what leads to it: checks within limits, one answer to every wrong guess, tokens at the end."""
 
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.limits import Limits
 from api.tokens import Tokens
 from core.clock import now
-from core.errors import Conflict, NotAllowed, NotSignedIn, Unavailable
+from core.errors import Conflict, NotAllowed, NotSignedIn, SecondFactorRequired, Unavailable
 from core.keys import KeyRing, is_setup_code
 from core.passwords import Passwords
 from core.permissions import Principal, Role
-from core.store import invitations, people, sessions
+from core.store import ceremonies, factors, invitations, people, sessions
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.sessions import Opened, Reused
@@ -60,15 +60,52 @@ class Signing:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def sign_in(self, email: str, password: str, workspace_id: str | None, address: str, label: str) -> SignedIn:
-        """Begin a session. Raises NotSignedIn, the same for all that may be wrong; TooMany; Unavailable."""
+        """Begin a session. Raises NotSignedIn, the same for all that may be wrong; SecondFactorRequired; TooMany."""
         async with self._database.reading() as session:
             user = await people.user_of(session, email)
-        await self._check_password(user, people.clean_email(email), password, address)
+        found = await self.check_password(user, people.clean_email(email), password, address)
+        return await self.enter(found.id, workspace_id, label)
+
+    async def enter(
+        self,
+        user_id: str,
+        workspace_id: str | None,
+        label: str,
+        proved_by: str | None = "password",
+        proved_at: datetime | None = None,
+    ) -> SignedIn:
+        """Begin a session of somebody whose first proof held. `proved_by`, `proved_at`: as in core.store.sessions.
+
+        Raises SecondFactorRequired when they have more to prove themselves with; NotSignedIn when they are shut out.
+        """
         async with self._database.writing() as session:
-            member = await people.first_membership(session, user.id, workspace_id) if user else None
-            if member is None:
-                raise NotSignedIn(_WRONG)
-            return await self._open(Work(session), member, label)
+            member = await self._member(session, user_id, workspace_id)
+            has = await factors.of_user(session, user_id)
+            if not has.second:
+                return await self._open(Work(session), member, label, proved_by, proved_at)
+            ceremony = await ceremonies.begin(
+                session,
+                ceremonies.SECOND_FACTOR,
+                user_id=user_id,
+                workspace_id=member.workspace_id,
+                label=label[:_LABEL_LENGTH],
+            )
+        message = "One more step: use your authenticator app or your passkey."
+        raise SecondFactorRequired(message, ceremony_id=ceremony, methods=has.second)
+
+    async def enter_proved(
+        self, work: Work, user_id: str, workspace_id: str | None, label: str, proved_by: str
+    ) -> SignedIn:
+        """Begin a session of somebody who has given all that is asked for. Raises NotSignedIn."""
+        member = await self._member(work.session, user_id, workspace_id)
+        return await self._open(work, member, label, proved_by)
+
+    async def _member(self, session: AsyncSession, user_id: str, workspace_id: str | None) -> Membership:
+        user = await session.get(User, user_id)
+        member = await people.first_membership(session, user_id, workspace_id)
+        if user is None or user.disabled_at is not None or member is None:
+            raise NotSignedIn(_WRONG)
+        return member
 
     async def refresh(self, refresh_token: str, address: str) -> SignedIn:
         """Go on with a session. Raises NotSignedIn; a token used twice has ended its session by then."""
@@ -121,7 +158,10 @@ class Signing:
             return await self._open_for(work, person)
 
     async def accept(self, token: str, name: str, password: str, address: str) -> SignedIn:
-        """Join by an invitation; who has an account already proves it by its password. Raises NotFound, NotSignedIn."""
+        """Join by an invitation; who has an account already proves it as at sign-in, and has joined by then.
+
+        Raises NotFound, NotSignedIn, SecondFactorRequired.
+        """
         await self._limits.check("address", address)
         async with self._database.reading() as session:
             invitation = await invitations.find(session, token)
@@ -131,16 +171,17 @@ class Signing:
         if user is None:
             hashed = await self._passwords.hash(password)
         else:
-            await self._check_password(user, user.email, password, address)
+            await self.check_password(user, user.email, password, address)
         async with self._database.writing() as session:
-            return await self._join(Work(session), token, user, name, hashed)
+            person = await self._join(Work(session), token, user, name, hashed)
+        return await self.enter(person.id, person.workspace_id, "")
 
-    async def _join(self, work: Work, token: str, user: User | None, name: str, hashed: str) -> SignedIn:
+    async def _join(self, work: Work, token: str, user: User | None, name: str, hashed: str) -> PersonView:
         invitation = await invitations.find(work.session, token, lock=True)
         invitation.accepted_at = now()
         role, home = Role(invitation.role), invitation.workspace_id
         if user is None:
-            person = await people.create_person(
+            return await people.create_person(
                 work,
                 self._audit,
                 email=invitation.email,
@@ -150,11 +191,9 @@ class Signing:
                 workspace_id=home,
                 actor=invitation.invited_by,
             )
-        else:
-            person = await people.join(work, self._audit, user, home, role, actor=invitation.invited_by)
-        return await self._open_for(work, person)
+        return await people.join(work, self._audit, user, home, role, actor=invitation.invited_by)
 
-    async def _check_password(self, user: User | None, email: str, password: str, address: str) -> None:
+    async def check_password(self, user: User | None, email: str, password: str, address: str) -> User:
         """Compare within limits, which only wrong guesses use up. Raises NotSignedIn, TooMany, Unavailable."""
         buckets = [("address", address), self._account_bucket(email, address)]
         for kind, key in buckets:
@@ -168,6 +207,7 @@ class Signing:
             raise NotSignedIn(_WRONG)
         self._give_back(buckets)
         self._remember(email, address)
+        return user
 
     def _account_bucket(self, email: str, address: str) -> tuple[str, str]:
         """Give places from which the account signed in a bucket of their own: guessing elsewhere locks nobody out."""
@@ -191,10 +231,19 @@ class Signing:
             raise NotSignedIn(_WRONG)
         return await self._open(work, member, "")
 
-    async def _open(self, work: Work, member: Membership, label: str) -> SignedIn:
-        opened = await sessions.begin(work.session, member, self._life, label[:_LABEL_LENGTH])
+    async def _open(
+        self,
+        work: Work,
+        member: Membership,
+        label: str,
+        proved_by: str | None = "password",
+        proved_at: datetime | None = None,
+    ) -> SignedIn:
+        opened = await sessions.begin(work.session, member, self._life, label[:_LABEL_LENGTH], proved_by, proved_at)
         signed_in = await self._answer_in(work.session, opened)
-        await self._audit.record(work, member.workspace_id, member.user_id, "session.began", opened.session_id)
+        await self._audit.record(
+            work, member.workspace_id, member.user_id, "session.began", opened.session_id, by=proved_by
+        )
         return signed_in
 
     async def _answer(self, opened: Opened) -> SignedIn:

@@ -4,6 +4,9 @@ AssentError
   Invalid 422          what was sent cannot be accepted as it is
   NotSignedIn 401      nobody is behind this request
   NotAllowed 403       somebody is, who may not do this
+    StepUpRequired       they have to prove afresh who they are
+    SecondFactorRequired the password alone is not enough
+    ProofFailed          what they gave proves nothing
   NotFound 404         not there, or not for this person: the answer is the same
   Conflict 409         the state of things does not allow it any more
     AlreadyDecided       somebody's decision stands
@@ -56,6 +59,18 @@ class StepUpRequired(NotAllowed):
     """The person has to prove afresh who they are, and may then do it."""
 
     code, title = "step_up_required", "Prove who you are"
+
+
+class SecondFactorRequired(NotAllowed):
+    """The password alone is not enough: `methods` says what else; at sign-in `ceremony_id` lets the person go on."""
+
+    code, title = "second_factor_required", "One more step"
+
+
+class ProofFailed(NotAllowed):
+    """What somebody gave does not prove who they are."""
+
+    code, title = "proof_failed", "Not proved"
 
 
 class NotFound(AssentError):

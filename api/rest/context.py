@@ -13,7 +13,11 @@ from api.checking import Models
 from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits
+from api.oidc.people import OidcPeople
+from api.oidc.trips import Trips
 from api.probes import Probes
+from api.proving.enrolling import Enrolling
+from api.proving.proving import Proving
 from api.scopes import check_request
 from api.searching import Searching
 from api.signing import Signing
@@ -51,6 +55,10 @@ class Context:
     memory: MemoryWorkflows
     models: Models
     searching: Searching
+    proving: Proving
+    enrolling: Enrolling
+    trips: Trips
+    oidc: OidcPeople
 
 
 def _context(request: Request) -> Context:

@@ -57,7 +57,7 @@ async def create_person(
     *,
     email: str,
     name: str,
-    password_hash: str,
+    password_hash: str | None,
     role: Role,
     workspace: str = _FIRST_WORKSPACE,
     workspace_id: str | None = None,

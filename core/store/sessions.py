@@ -1,16 +1,24 @@
 """Sessions in SQL: a sign-in and the chain of refresh tokens that follows from it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.consent import Assurance
+from core.errors import NotSignedIn
 from core.ids import new_id, new_secret, secret_hash
 from core.permissions import Principal
+from core.store import factors
+from core.store.audit import AuditTrail
+from core.store.work import Work
 from core.tables.people import Membership, RefreshToken, Session
 from core.values import Value
+from core.views import SessionView
+
+FIRST_FACTORS = frozenset({"password", "oidc"})
+"""Proofs that a thief of one secret, or of an account elsewhere, could give."""
 
 
 class Opened(Value):
@@ -31,15 +39,23 @@ class Reused(Value):
 
 
 async def begin(
-    session: AsyncSession, member: Membership, life: timedelta, label: str, proved_by: str = "password"
+    session: AsyncSession,
+    member: Membership,
+    life: timedelta,
+    label: str,
+    proved_by: str | None = "password",
+    proved_at: datetime | None = None,
 ) -> Opened:
-    """Begin a session of a member; `life` is how long its refresh token may lie unused."""
+    """Begin a session of a member; `life` is how long its refresh token may lie unused.
+
+    `proved_by` None: nobody knows when the person last proved who they are; else it was at `proved_at`, or just now.
+    """
     row = Session(
         id=new_id("ses"),
         user_id=member.user_id,
         workspace_id=member.workspace_id,
         label=label,
-        proved_at=now(),
+        proved_at=(proved_at or now()) if proved_by else None,
         proved_by=proved_by,
         created_at=now(),
     )
@@ -67,13 +83,47 @@ async def rotate(session: AsyncSession, refresh_token: str, life: timedelta) -> 
 
 
 async def assurance_of(session: AsyncSession, who: Principal, fresh: timedelta) -> Assurance:
-    """Tell how sure we are of the person behind a request: L3 when they proved who they are less than `fresh` ago."""
+    """Tell how sure we are of the person behind a request: L3 when they proved who they are less than `fresh` ago.
+
+    Where they have an authenticator app or a passkey, only that proves it.
+    """
     if who.is_program:
         return Assurance.L1
     row = await session.get(Session, who.session_id)
     if row is None or row.proved_at is None or row.proved_at <= now() - fresh:
         return Assurance.L2
+    if row.proved_by in FIRST_FACTORS and (await factors.of_user(session, who.user_id)).second:
+        return Assurance.L2
     return Assurance.L3
+
+
+async def prove(work: Work, audit: AuditTrail, who: Principal, proved_by: str, at: datetime | None = None) -> None:
+    """Remember that the person of a session proved who they are, now or at a time. Raises NotSignedIn when it is over.
+
+    Call it last: it writes to the audit trail.
+    """
+    row = await work.session.get(Session, who.session_id, with_for_update=True, populate_existing=True)
+    if row is None or row.user_id != who.user_id or row.revoked_at is not None:
+        message = "This session is over: sign in again."
+        raise NotSignedIn(message)
+    row.proved_at, row.proved_by = at or now(), proved_by
+    await work.session.flush()
+    await audit.record(work, who.workspace_id, who.user_id, "session.proved", row.id, by=proved_by)
+
+
+async def view(session: AsyncSession, who: Principal, fresh: timedelta) -> SessionView:
+    """Show a sign-in to its person; of a program's token only what its person has."""
+    row = None if who.is_program else await session.get(Session, who.session_id)
+    assurance = await assurance_of(session, who, fresh)
+    proved_at = row.proved_at if row else None
+    return SessionView(
+        id=who.session_id,
+        assurance=assurance,
+        proved_at=proved_at,
+        proved_by=row.proved_by if row else None,
+        fresh_until=proved_at + fresh if proved_at and assurance is Assurance.L3 else None,
+        factors=await factors.of_user(session, who.user_id),
+    )
 
 
 async def revoke(session: AsyncSession, session_id: str) -> None:
