@@ -65,8 +65,8 @@ class ConsentPlan(Value):
     `exclude_requester` keeps the requester out whatever account they use. `remind_at`: instants at which whoever is
     missing is told again. At `escalate_at` (or when the time is over and `on_expiry` says so) `escalate_to` may decide
     too, for `escalated_seconds` more than the time that was left; without it nobody more.
-    `may_remember`: "always allow" may be offered. `only`: of all who may consent, only these people's consents count, as
-    an outside program wished; whoever may decide may still reject.
+    `may_remember`: "always allow" may be offered. `only`: of all who may consent, only these people's consents count,
+    as an outside program wished; whoever may decide may still reject.
     """
 
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=8)

@@ -120,10 +120,9 @@ async def write_parties(session: AsyncSession, approval: Approval) -> list[str]:
     people = await deciders.people_for(session, approval.workspace_id, entitled)
     if plan.exclude_requester:
         people = [one for one in people if one[1].user_id != approval.requester_id]
-    wished = deciders.wished(plan, approval.requester_id)
-    if wished is not None:
-        meant = {view.user_id for _, view in await deciders.people_for(session, approval.workspace_id, wished)}
-        people = [one for one in people if one[1].user_id in meant]
+    asked_for = {view.user_id for _, view in people}
+    meant = await deciders.wished(session, approval.workspace_id, plan, approval.requester_id, asked_for)
+    people = [one for one in people if one[1].user_id in meant]
     approval.deciders = [view.model_dump(mode="json") for _, view in people[: deciders.SHOWN]]
     return [member for member, _ in people]
 

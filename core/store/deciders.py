@@ -36,9 +36,14 @@ def _ways_of(party: Party, requester_id: str) -> Iterable[Way]:
         yield "user", requester_id
 
 
-def wished(plan: ConsentPlan, requester_id: str) -> set[Way] | None:
-    """Give the ways in which people are those whose consents alone count; None where everybody's do."""
-    return None if plan.only is None else set(_ways_of(plan.only, requester_id))
+async def wished(
+    session: AsyncSession, workspace_id: str, plan: ConsentPlan, requester_id: str, people: set[str]
+) -> set[str]:
+    """Give those of these people (user ids) whose consents count, where an outside program wished for some only."""
+    if plan.only is None:
+        return people
+    meant = await people_for(session, workspace_id, set(_ways_of(plan.only, requester_id)))
+    return people & {view.user_id for _, view in meant}
 
 
 async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:

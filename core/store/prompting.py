@@ -71,6 +71,7 @@ async def eligible(session: AsyncSession, approval: Approval) -> set[str]:
     escalated = approval.escalated_at is not None
     entitled = deciders.ways(plan, approval.stage, approval.requester_id, escalated=escalated)
     people = {view.user_id for _, view in await deciders.people_for(session, approval.workspace_id, entitled)}
+    people = await deciders.wished(session, approval.workspace_id, plan, approval.requester_id, people)
     people |= await _deputies(session, approval, people)
     if plan.exclude_requester:
         person = approval.requester_person_id or approval.requester_id
