@@ -1,9 +1,11 @@
 """Pages of the public web as text, by the one guarded way out."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from connectors.addresses import plain_host
 from connectors.base import CallContext, Change, PermanentFailure, Preview, Throttled, Unreachable
 from connectors.fetching import Fetched, fetch, parse_url
 from connectors.guarded import Resolve, open_guarded, resolve_by_system
@@ -11,6 +13,7 @@ from connectors.manifest import load_manifest
 from connectors.web.charsets import as_text, media_type_of
 from connectors.web.page import take_out
 from core.clock import now
+from core.store.services import CHOSEN
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"application/json", "application/ld+json", "application/xml", "application/rss+xml"})
@@ -35,8 +38,9 @@ class WebConnector:
         self._resolve = resolve
 
     def host_of(self, _action: str, arguments: dict[str, Any]) -> str:
-        """Name the host that a call would go to; it is of a person's choice."""
-        return parse_url(arguments["url"]).host
+        """Stand for the host that a call would go to by a hash: which pages people read is shown to nobody."""
+        host = plain_host(parse_url(arguments["url"]).host)
+        return CHOSEN + hashlib.sha256(host.encode()).hexdigest()[:24]
 
     async def preview(self, action: str, arguments: dict[str, Any], context: CallContext) -> Preview:
         """Say which page would be read; PermanentFailure when the address is none."""

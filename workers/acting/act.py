@@ -24,11 +24,13 @@ from core.text import clean_text
 from core.values import CallState
 from workers.acting.again import Again
 from workers.acting.gate import Gate
-from workers.calling import context_of
+from workers.acting.services import Services
 from workers.failures import as_failure
 from workers.heartbeat import beating
 
 MAX_ATTEMPTS = 4
+LONGEST_PAUSE_SECONDS = 60.0
+"""A call is made again within this time, or its failure is said."""
 MAX_RESULT_BYTES = 262_144
 _log = structlog.get_logger()
 
@@ -47,11 +49,12 @@ class Actor:
     """Makes tool calls."""
 
     def __init__(self, database: Database, rooms: Rooms, gate: Gate) -> None:
-        """Take the gate and where the outcome is kept."""
+        """Take the gate and where the outcome is kept; calls to services are watched by a `Services` of its own."""
         self._database = database
         self._rooms = rooms
         self._gate = gate
         self._again = Again(database, rooms, gate)
+        self._services = Services(database, rooms)
 
     @activity.defn(name="act")
     async def act(self, step: ActInput) -> Acted:
@@ -92,12 +95,8 @@ class Actor:
         return await self._record(call, CallState.DONE, result=told, untrusted=action.is_untrusted)
 
     async def _send(self, call: ToolCall, action: BoundAction) -> dict[str, Any]:
-        seconds = action.spec.timeout_s
         try:
-            async with asyncio.timeout(seconds):
-                return await action.connector.execute(
-                    action.spec.name, call.arguments, context_of(call, seconds=seconds)
-                )
+            return await self._services.run(action, call)
         except (PermanentFailure, NeedsAuthorization) as error:
             raise Settled(CallState.FAILED, error.detail) from error
         except OutcomeUnknown as error:
@@ -111,16 +110,18 @@ class Actor:
             raise self._unexpected(call, error) from error
 
     def _try_again(self, call: ToolCall, error: AssentError, after_seconds: float | None) -> None:
-        if call.effect != "at_most_once" and activity.info().attempt < MAX_ATTEMPTS:
+        soon = after_seconds is None or after_seconds <= LONGEST_PAUSE_SECONDS
+        if soon and call.effect != "at_most_once" and activity.info().attempt < MAX_ATTEMPTS:
             error.detail = scrub(call.secrets, call.arguments, error.detail)
             raise as_failure(error, again=True, after_seconds=after_seconds) from None
 
     def _unexpected(self, call: ToolCall, error: Exception) -> Settled:
         slow = isinstance(error, TimeoutError)
         detail = "the service took too long" if slow else "the connector failed unexpectedly"
+        if slow or call.effect != "read":
+            self._try_again(call, TemporaryFailure(detail), None)
         if call.effect == "read":
             return Settled(CallState.FAILED, detail)
-        self._try_again(call, TemporaryFailure(detail), None)
         return Settled(CallState.UNKNOWN, f"{detail}: nobody knows whether it took effect")
 
     async def _record(

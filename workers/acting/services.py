@@ -1,0 +1,179 @@
+"""What surrounds a call to a service: its turn, its breaker, its time, and what is noted of how it went."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Protocol, runtime_checkable
+
+import structlog
+
+from connectors.base import ConnectorError, OutcomeUnknown, TemporaryFailure, Throttled, Unreachable
+from connectors.breaker import Admission, Breaker, Resting, State
+from connectors.guarded import AddressRefused
+from connectors.limits import Limits
+from connectors.registry import BoundAction
+from core.clock import now
+from core.rooms import Rooms
+from core.store import services
+from core.store.database import Database
+from core.store.work import change
+from core.tables.work import ToolCall
+from workers.calling import context_of
+
+WAIT_SECONDS = 4.0
+"""How long a call waits for its turn; within policies.TOOL_CALL_MARGIN."""
+_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE = 3_600.0
+_NEWS_EVERY = timedelta(seconds=15)
+_MOST_BREAKERS = 5_000
+_log = structlog.get_logger()
+
+Key = tuple[str, str]
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """A connector that calls a service elsewhere."""
+
+    def host_of(self, action: str, arguments: dict[str, Any]) -> str:
+        """Name the service that a call goes to; see core/store/services.py for those that people choose."""
+        ...
+
+
+class Services:
+    """Makes the calls. One for each worker process; what it finds out is shared through SQL."""
+
+    def __init__(self, database: Database, rooms: Rooms) -> None:
+        """Begin with what SQL says."""
+        self._database = database
+        self._rooms = rooms
+        self._limits = Limits()
+        self._breakers: dict[Key, Breaker] = {}
+        self._noted: dict[Key, tuple[datetime, bool]] = {}
+        self._writing: dict[Key, asyncio.Task[None]] = {}
+
+    async def run(self, action: BoundAction, call: ToolCall) -> dict[str, Any]:
+        """Execute the call when its turn has come; TimeoutError when it took longer than its action may.
+
+        Raises TemporaryFailure, with nothing sent, when its service rests, wants fewer calls or has no place for it.
+        """
+        connector, spec = action.connector, action.spec
+        async with self._limits.turn(connector.manifest.id, spec, call.user_id, WAIT_SECONDS):
+            if not isinstance(connector, Reaching):
+                return await _execute(action, call)
+            key = (connector.manifest.id, connector.host_of(spec.name, call.arguments))
+            return await self._watched(key, await self._admit(key), action, call)
+
+    async def _watched(self, key: Key, admission: Admission, action: BoundAction, call: ToolCall) -> dict[str, Any]:
+        try:
+            result = await _execute(action, call)
+        except Throttled as busy:
+            self._leave(key, admission)
+            self._later(key, self._pause(key, busy))
+            raise
+        except (Unreachable, OutcomeUnknown, TimeoutError) as failure:
+            self._settle(key, admission, ok=False, detail=_sentence(failure))
+            raise
+        except ConnectorError as refusal:
+            if isinstance(refusal, TemporaryFailure | AddressRefused):
+                self._leave(key, admission)
+            else:
+                self._settle(key, admission, ok=True)
+            raise
+        except BaseException:
+            self._leave(key, admission)
+            raise
+        self._settle(key, admission, ok=True)
+        return result
+
+    async def _admit(self, key: Key) -> Admission:
+        if key in self._writing:
+            await asyncio.shield(self._writing[key])
+        async with self._database.reading() as session:
+            row = await services.find(session, *key)
+        breaker = self._breaker(key)
+        if row is not None:
+            _check_pause(row.paused_until)
+            breaker.adopt(_state(row.breaker), row.open_until, 1 if row.breaker != "closed" else 0)
+        seen = (breaker.state, breaker.until)
+        admission = breaker.admit()
+        lease = breaker.until
+        if admission.probe and row is not None and lease is not None and not await self._claim(key, seen, lease):
+            raise Resting("The service failed too often; one call is finding out whether it is back.", retry_after=2.0)
+        return admission
+
+    def _breaker(self, key: Key) -> Breaker:
+        if len(self._breakers) > _MOST_BREAKERS:
+            self._breakers = {one: kept for one, kept in self._breakers.items() if kept.state != "closed"}
+            self._noted.clear()
+        return self._breakers.setdefault(key, Breaker())
+
+    async def _claim(self, key: Key, seen: tuple[str, datetime | None], until: datetime) -> bool:
+        async with change(self._database, self._rooms) as work:
+            return await services.claim(work, *key, seen, until)
+
+    def _settle(self, key: Key, admission: Admission, *, ok: bool, detail: str | None = None) -> None:
+        """Note the outcome at once here, and in SQL soon: the call's own outcome is what must be written first."""
+        breaker = self._breakers.setdefault(key, Breaker())
+        changed = breaker.went_well(admission) if ok else breaker.failed(admission)
+        at, was_ok = self._noted.get(key, (None, None))
+        if changed or was_ok is not ok or at is None or now() - at > _NEWS_EVERY:
+            self._noted[key] = (now(), ok)
+            self._later(key, self._note(key, breaker, changed=changed, ok=ok, detail=detail))
+
+    def _leave(self, key: Key, admission: Admission) -> None:
+        """Forget a call that told nothing of its service; when it was the one that tries, the next call does."""
+        breaker = self._breakers.setdefault(key, Breaker())
+        breaker.left(admission)
+        if admission.probe and breaker.until is not None:
+            self._later(key, self._give_back(key, breaker.until))
+
+    async def _give_back(self, key: Key, until: datetime) -> None:
+        async with change(self._database, self._rooms) as work:
+            await services.give_back(work, *key, until)
+
+    async def _note(self, key: Key, breaker: Breaker, *, changed: bool, ok: bool, detail: str | None) -> None:
+        state, until, failures = breaker.state if changed else None, breaker.until, breaker.failures
+        async with change(self._database, self._rooms) as work:
+            await services.note(
+                work, *key, ok=ok, failures=failures, detail=detail, breaker=state, open_until=until
+            )  # fmt: skip
+
+    async def _pause(self, key: Key, busy: Throttled) -> None:
+        seconds = min(_PAUSE_SECONDS if busy.retry_after is None else busy.retry_after, _LONGEST_PAUSE)
+        async with change(self._database, self._rooms) as work:
+            await services.pause(work, *key, now() + timedelta(seconds=seconds), busy.detail)
+
+    def _later(self, key: Key, writing: Coroutine[Any, Any, None]) -> None:
+        """Write after what is being written of the same service; the next call to it waits for that."""
+        task = asyncio.create_task(self._after(self._writing.get(key), writing))
+        self._writing[key] = task
+        task.add_done_callback(lambda done: self._writing.pop(key) if self._writing.get(key) is done else None)
+
+    async def _after(self, before: asyncio.Task[None] | None, writing: Coroutine[Any, Any, None]) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            await writing
+        except Exception:  # noqa: BLE001 - how a service is must not decide what became of a call
+            _log.exception("the state of a service was not written")
+
+
+async def _execute(action: BoundAction, call: ToolCall) -> dict[str, Any]:
+    seconds = action.spec.timeout_s
+    async with asyncio.timeout(seconds):
+        return await action.connector.execute(action.spec.name, call.arguments, context_of(call, seconds=seconds))
+
+
+def _check_pause(until: datetime | None) -> None:
+    left = 0.0 if until is None else (until - now()).total_seconds()
+    if left > 0:
+        raise TemporaryFailure("The service wants fewer calls for a while.", retry_after=left)
+
+
+def _state(text: str) -> State:
+    return "open" if text == "open" else "half_open" if text == "half_open" else "closed"
+
+
+def _sentence(failure: BaseException) -> str:
+    return failure.detail if isinstance(failure, ConnectorError) else "The service took too long."
