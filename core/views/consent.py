@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from core.consent import ConsentPlan
 from core.values import Value
 
@@ -25,10 +27,11 @@ class PreviewView(Value):
 
 
 class DeciderView(Value):
-    """Somebody who may decide."""
+    """Somebody who may decide; `in_place_of` names whom a delegate stands in for."""
 
     user_id: str
     name: str
+    in_place_of: str | None = None
 
 
 class VoteView(Value):
@@ -116,14 +119,64 @@ class WebhookView(Value):
     disabled_why: str | None = None
 
 
+class DelegationView(Value):
+    """For a time somebody decides in another's place, within `risks` and `actions` where they are named."""
+
+    id: str
+    from_user_id: str
+    from_name: str = ""
+    to_user_id: str
+    to_name: str = ""
+    risks: tuple[str, ...] | None = None
+    actions: tuple[str, ...] | None = None
+    note: str | None = None
+    starts_at: datetime
+    ends_at: datetime
+    created_by: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+
+class DecisionView(Value):
+    """One answer that somebody sent: received, then accepted or refused (why: `refusal`, a code, and `detail`)."""
+
+    id: str
+    user_id: str
+    name: str
+    verdict: str
+    door: str
+    assurance: str
+    comment: str | None = None
+    edits: bool = False
+    state: str
+    refusal: str | None = None
+    detail: str | None = None
+    created_at: datetime
+    settled_at: datetime | None = None
+
+
+class SeenView(Value):
+    """That somebody was shown a request: through which door, and when for the first time."""
+
+    user_id: str
+    name: str
+    door: str
+    at: datetime
+
+
 class GrantView(Value):
-    """What "always allow" gave: whose calls of which action pass unasked, while their arguments fit `patterns`."""
+    """What "always allow" gave: whose calls of which action pass unasked, while their arguments fit `patterns`.
+
+    `says` has each pattern in words, hidden characters shown.
+    """
 
     id: str
     user_id: str
     user_name: str = ""
     action: str
     patterns: dict[str, Any]
+    says: dict[str, str] = Field(default_factory=dict)
     granted_by: str
     granted_by_name: str = ""
     approval_id: str | None = None
@@ -143,6 +196,7 @@ class WorkspaceView(Value):
     operation_mode: str
     mode_changed_at: datetime | None = None
     mode_changed_by: str | None = None
+    mode_changed_by_name: str | None = None
 
 
 class DeliveryView(Value):
