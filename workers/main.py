@@ -20,6 +20,7 @@ from core.store.database import Database
 from workers.acting.act import Actor
 from workers.acting.gate import Gate
 from workers.asking.ask import Asker
+from workers.asking.prepare import Preparer
 from workers.asking.revise import Reviser
 from workers.delivering.channels import ChannelCarrier, Channels
 from workers.delivering.progress import Progress
@@ -58,6 +59,7 @@ from workers.thinking.plan import Planner
 from workers.thinking.think import Thinker
 from workflows import policies
 from workflows.approval import Approval
+from workflows.ask import Ask
 from workflows.chat_turn import ChatTurn
 from workflows.check_model import CheckModel
 from workflows.handles import Workflows
@@ -70,7 +72,7 @@ QUEUES = frozenset(
     {policies.TURNS_QUEUE, policies.STEPS_QUEUE, policies.MODELS_QUEUE, policies.ACTIONS_QUEUE}
     | {policies.MEMORY_QUEUE, policies.INDEX_QUEUE}
 )
-_WORKFLOWS = (ChatTurn, Approval, CheckModel, Lookup, ReadDocument, Reflect)
+_WORKFLOWS = (ChatTurn, Approval, Ask, CheckModel, Lookup, ReadDocument, Reflect)
 DRAIN = timedelta(seconds=4)
 SQL_WIDTH = 4
 """How many SQL blocks of workers run at once: more gain nothing, and keep people's messages waiting."""
@@ -98,6 +100,7 @@ class Parts:
     actor: Actor
     asker: Asker
     reviser: Reviser
+    preparer: Preparer
     steps: Steps
     relay: Relay
     reaper: Reaper
@@ -136,6 +139,7 @@ def build_parts(
         actor=Actor(database, rooms, Gate(registry, audit, judge)),
         asker=Asker(database, rooms, audit),
         reviser=Reviser(database, registry, judge),
+        preparer=Preparer(database, rooms, audit, judge),
         steps=Steps(database, rooms),
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
@@ -214,7 +218,7 @@ def build_workers(
         parts.asker.note_approval,
         parts.asker.close_approval,
     ]
-    asking.append(parts.reviser.revise_approval)
+    asking += [parts.reviser.revise_approval, parts.preparer.prepare_ask]
     asides: list[Callable[..., Any]] = [parts.learner.learn, parts.summariser.summarise, parts.checker.check_model]
     activities: dict[str, Sequence[Callable[..., Any]]] = {
         policies.TURNS_QUEUE: [steps.park_turn, steps.resume_turn, steps.end_turn],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from temporalio import activity
 
 from connectors.registry import Registry
@@ -16,9 +17,12 @@ from core.store.database import Database
 from core.tables.consent import Approval, Decision
 from core.tables.work import ToolCall
 from core.values import CallVerdict
+from workers.asking.outside import revision_of
 from workers.calling import bind
 from workers.heartbeat import beating
 from workers.judging.judge import Judge
+
+_log = structlog.get_logger()
 
 
 class Reviser:
@@ -40,13 +44,20 @@ class Reviser:
                 call = await session.get(ToolCall, approval.tool_call_id) if approval.tool_call_id else None
             if decision.revision is not None:
                 return _revised(decision_id, decision.revision)
-            if call is None:
-                return await self._refuse(decision_id, "This request cannot be edited")
+            arguments = decision.arguments or {}
             try:
-                revision = await self._make(approval, call, decision.arguments or {})
+                if call is None:
+                    revision = await revision_of(self._database, self._judge, approval, arguments)
+                else:
+                    revision = await self._make(approval, call, arguments)
             except (AssentError, ValueError, TimeoutError) as error:
                 sentence = error.detail if isinstance(error, AssentError) else str(error)
                 return await self._refuse(decision_id, sentence or "The connector took too long")
+            except Exception:  # noqa: BLE001  a connector may raise anything, and people wait
+                _log.exception(
+                    "a connector cannot say what it would do", action=approval.action, decision_id=decision_id
+                )
+                return await self._refuse(decision_id, "The connector does not say what this would do")
             async with self._database.writing() as session:
                 row = await session.get_one(Decision, decision_id)
                 row.revision = row.revision or revision

@@ -1,0 +1,144 @@
+"""What is made of an outside request: its action, its plan as policy and the asker want it, its digest, its edits."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from connectors.outside import OutsideAction, outside_action
+from core import policy
+from core.clock import now
+from core.consent import ConsentPlan, level
+from core.digest import Bound, digest_of
+from core.ids import new_secret
+from core.masking import mask, unmask
+from core.policy.ruling import AskedNeed, AskedParty, AskedStage, Asking
+from core.store import asks, plans
+from core.store.asks import Wished
+from core.store.database import Database
+from core.tables.consent import Approval
+from core.values import CallVerdict
+from core.views import ChangeView, PreviewView
+from workers.judging.judge import Judge
+
+_MAX_SHOWN = 4_000
+
+
+def action_of(judge: Judge, row: Approval) -> OutsideAction:
+    """Give the action of a request as it was asked. Raises Invalid when there is no such action any more."""
+    return outside_action(judge.registry, row.action, row.risk, asks.asked_of(row).effect, row.schema_)
+
+
+async def plan_of(
+    judge: Judge, session: AsyncSession, row: Approval, ruling: policy.Ruling
+) -> tuple[ConsentPlan, datetime]:
+    """Give how people decide, and until when: as policy says, stricter where the asker wished. Raises NobodyToAsk."""
+    if ruling.asking is None:
+        message = "this ruling asks nobody"
+        raise ValueError(message)
+    resolved = await _resolve(judge, session, row, ruling.asking)
+    wished = asks.asked_of(row).wished
+    plan = resolved.plan.model_copy(
+        update={
+            "exclude_requester": resolved.plan.exclude_requester or wished.exclude_requester,
+            "comment_required": resolved.plan.comment_required or wished.comment_required,
+            "assurance": max(resolved.plan.assurance, wished.assurance, key=level),
+            "may_remember": False,
+        }
+    )
+    if wished.names_people:
+        named = await _resolve(judge, session, row, _asking(wished))
+        plan = plan.model_copy(update={"only": named.plan.stages[0].needs[0].party})
+    return plan, resolved.expires_at
+
+
+async def _resolve(judge: Judge, session: AsyncSession, row: Approval, asking: Asking) -> plans.Resolved:
+    at = now()
+    expiry = min(judge.expiry, max(row.expires_at - at, timedelta(seconds=1)))
+    return await plans.resolve(session, asking, row.workspace_id, row.requester_id, at, expiry)
+
+
+def _asking(wished: Wished) -> Asking:
+    party = AskedParty(roles=wished.roles, groups=wished.groups, users=wished.users)
+    return Asking(stages=(AskedStage(needs=(AskedNeed(party=party),)),))
+
+
+def bind_outside(
+    row: Approval,
+    action: OutsideAction,
+    arguments: dict[str, Any],
+    policy_version: int,
+    expires_at: datetime,
+    plan: dict[str, Any] | None,
+) -> Bound:
+    """Give what consent to an outside request is bound to."""
+    return Bound(
+        workspace_id=row.workspace_id,
+        conversation_id=None,
+        turn_id=None,
+        tool_call_id=None,
+        action=row.action,
+        schema_digest=action.schema_digest,
+        connection_id=None,
+        principal_id=row.requester_id,
+        arguments=arguments,
+        policy_version=policy_version,
+        expires_at=expires_at,
+        nonce=new_secret(),
+        plan=plan,
+    )
+
+
+async def revision_of(database: Database, judge: Judge, row: Approval, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Judge a request with other arguments. Where policy would not even ask, those asked before still decide.
+
+    Raises ValueError and AssentError that say why there is none.
+    """
+    action = action_of(judge, row)
+    if row.schema_ is None:
+        message = "It came without a schema of its arguments, so nobody can tell which others it could take"
+        raise ValueError(message)
+    if action.schema_digest != asks.asked_of(row).schema_digest:
+        message = "The action has changed since this was asked"
+        raise ValueError(message)
+    changed = action.check(unmask(action.secrets, row.arguments, arguments))
+    async with database.reading() as session:
+        ruling = await judge.rule_outside(session, row, action, changed)
+        if ruling.verdict is CallVerdict.DENY:
+            raise ValueError(ruling.rule)
+        plan = row.plan
+        if ruling.asking is not None:
+            plan = (await plan_of(judge, session, row, ruling))[0].model_dump(mode="json")
+    expires_at = Bound.model_validate(row.bound).expires_at
+    binding = bind_outside(row, action, changed, ruling.policy_version, expires_at, plan)
+    return {
+        "arguments": changed,
+        "preview": _edited(row, action, changed).model_dump(mode="json"),
+        "plan": plan,
+        "bound": binding.model_dump(mode="json"),
+        "digest": digest_of(binding),
+        "rule": ruling.rule,
+        "policy_version": ruling.policy_version,
+    }
+
+
+def _edited(row: Approval, action: OutsideAction, changed: dict[str, Any]) -> PreviewView:
+    """Show what the edit changed; what the asker said of the old arguments may not be true of these."""
+    before, after = mask(action.secrets, row.arguments), mask(action.secrets, changed)
+    names = [name for name in {**row.arguments, **changed} if row.arguments.get(name) != changed.get(name)]
+    preview = PreviewView.model_validate(row.preview)
+    return PreviewView(
+        summary=row.title,
+        changes=tuple(ChangeView(label=one, before=_said(before, one), after=_said(after, one)) for one in names),
+        reversible=False,
+        warnings=preview.warnings,
+    )
+
+
+def _said(arguments: Mapping[str, Any], name: str) -> str | None:
+    if name not in arguments:
+        return None
+    value = arguments[name]
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_MAX_SHOWN]
