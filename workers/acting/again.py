@@ -10,7 +10,7 @@ from core.faults import crash_point
 from core.messages import Acted, ActInput
 from core.policy import Ruling
 from core.rooms import Rooms
-from core.store import approvals, calls, consents
+from core.store import approvals, calls, consents, plans
 from core.store.database import Database
 from core.store.work import Work, change
 from core.tables.consent import Approval
@@ -83,6 +83,9 @@ class Again:
             call = _renewed(call, action)
             async with self.database.reading() as session:
                 ruling = await self.gate.judge.rule(session, call, action)
+                if ruling.asking is not None:
+                    plans.check_reason(ruling.asking, old.reason if old else None)
+                    await self.gate.judge.plan_of(session, call, ruling)
             return Prospect(call, old, action, ruling, await self.gate.judge.preview(action, call))
         except AssentError as error:
             raise NotAsked(error.detail) from error

@@ -1,5 +1,6 @@
 """What a model asked for becomes tool calls: checked, judged by policy, previewed where people are to be asked."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,12 @@ from core.masking import has_mask
 from core.modes import NOT_IN_THIS_MODE
 from core.store.context import Talk
 from core.store.database import Database
+from core.store.plans import CannotAsk
 from core.tables.consent import Approval
 from core.tables.work import ToolCall
 from core.text import check_json, check_text, clean_text
 from core.values import CallState, CallVerdict
+from workers.judging import granting
 from workers.judging.judge import Judge
 from workers.llm.port import CallAsked
 from workers.thinking.manner import mode_of
@@ -52,6 +55,7 @@ class Planner:
             if approval is not None and concerns and one.call_id in concerns:
                 warnings = [concerns[one.call_id], *approval.preview.get("warnings", [])]
                 approval.preview = approval.preview | {"warnings": warnings}
+        _batch(talk, number, [approval for _, approval in planned if approval is not None])
         return planned
 
     def _most(self, talk: Talk) -> int:
@@ -93,7 +97,10 @@ class Planner:
             spec.effect != "read" and _is_done_elsewhere(talk, call)
         )
         async with self.database.reading() as session:
-            ruling = await self.judge.rule(session, call, bound, repeats=repeats)
+            untrusted = is_untrusted(talk)
+            ruling = await self.judge.rule(session, call, bound, repeats=repeats, untrusted=untrusted)
+            if not repeats and not untrusted:
+                ruling = await granting.allow(session, self.judge, call, bound, ruling)
         call.verdict, call.rule = ruling.verdict, ruling.rule
         return ruling
 
@@ -104,6 +111,8 @@ class Planner:
             preview = await self.judge.preview(bound, call)
             async with self.database.reading() as session:
                 approval = await self.judge.request(session, call, bound, ruling, preview, reason)
+        except CannotAsk as error:
+            return _refuse(call, CallState.DENIED, error.detail), None
         except AssentError as error:
             return _refuse(call, CallState.FAILED, error.detail), None
         except (ValueError, TimeoutError) as error:
@@ -111,6 +120,19 @@ class Planner:
             return _refuse(call, CallState.FAILED, detail), None
         call.state = CallState.AWAITING
         return call, approval
+
+
+def is_untrusted(talk: Talk) -> bool:
+    """Whether the model reads what outsiders wrote: in this turn, or in one that is told to it."""
+    return any(record.turn.untrusted_at is not None for record in talk.turns)
+
+
+def _batch(talk: Talk, number: int, asked: Sequence[Approval]) -> None:
+    """Let people see that requests of one round for the same action belong together; each is decided by itself."""
+    often = Counter(approval.action for approval in asked)
+    for approval in asked:
+        if often[approval.action] > 1:
+            approval.batch = derived_id("bat", talk.current.turn.id, number, approval.action)
 
 
 def _fault(asked: CallAsked) -> str | None:
