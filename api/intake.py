@@ -173,6 +173,7 @@ class Intake:
         NotAllowed, AlreadyDecided, Expired, DigestMismatch, Invalid for arguments that cannot be, StepUpRequired,
         Conflict when the answer adds nothing or the request was lost; refusals are stored and audited too.
         """
+        verdicts.check_edit(verdict, arguments)
         answer = Answer(
             door=door,
             approval_id=approval_id,
@@ -204,6 +205,7 @@ class Intake:
             answer = answer.model_copy(update={"assurance": assurance})
             made = await decisions.resolve(work.session, who, approval, answer, new_id("dec"))
             refusal = verdicts.refused_at_the_door(approval, made)
+            refusal = refusal or verdicts.refused_wish(who, approval, made, answer)
             return await decisions.receive(work, self._audit, who, answer, made, refusal)
 
     async def _judge(self, decision: Decision) -> Decision:

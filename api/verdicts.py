@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 from core.clock import now
 from core.errors import (
@@ -19,7 +20,8 @@ from core.permissions import Principal
 from core.store import approvals, decisions, grants
 from core.store.decisions import Answer
 from core.tables.consent import Approval
-from core.values import ApprovalState
+from core.text import check_json
+from core.values import ApprovalState, DecisionVerdict
 from core.views import ApprovalView
 from workflows import approval_rules
 
@@ -41,6 +43,19 @@ def update_id(who: Principal, door: str, approval_id: str, decision_id: str) -> 
     """Hash whose answer it is, so that nobody reads another's verdict by guessing an id."""
     parts = f"{who.user_id}\x1f{door}\x1f{approval_id}\x1f{decision_id}"
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def check_edit(verdict: DecisionVerdict, arguments: dict[str, Any] | None) -> None:
+    """See that changed arguments can be taken at all; whether they can be used, a worker finds out. Raises Invalid."""
+    if arguments is None:
+        return
+    if verdict is not DecisionVerdict.APPROVE:
+        detail = "Only who approves can change the arguments: what is rejected does not run."
+        raise Invalid(detail)
+    try:
+        check_json(arguments)
+    except ValueError as error:
+        raise Invalid(f"arguments: {error}.") from error
 
 
 def refused_at_the_door(approval: Approval, made: DecisionMade | None) -> str | None:
@@ -84,6 +99,10 @@ def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> Ass
         return StepUpRequired(_STEP_UP, **facts)
     if code in _WISHES:
         return Invalid(_WISHES[code], reason=code, **facts)
+    return _conflict(code, approval, facts)
+
+
+def _conflict(code: str, approval: ApprovalView, facts: dict[str, Any]) -> AssentError:
     if code in _SAID:
         return Conflict(_SAID[code], reason=code, **facts)
     if code == decisions.LOST:

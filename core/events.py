@@ -14,6 +14,7 @@ from core.values import Value
 from core.views import (
     ApprovalView,
     ConversationView,
+    DelegationView,
     DeliveryView,
     DocumentView,
     GrantView,
@@ -244,6 +245,13 @@ class IdentityChanged(Value):
     identity: IdentityView
 
 
+class DelegationChanged(Value):
+    """In the inboxes of both: somebody decides in another's place for a time, or does so no more."""
+
+    type: Literal["delegation.changed"] = "delegation.changed"
+    delegation: DelegationView
+
+
 class TurnDelta(Value):
     """Volatile: text of the running answer. Cut what you have to `offset` Unicode code points, then append."""
 
@@ -295,6 +303,7 @@ DurableEvent = Annotated[
     | WorkspaceUpdated
     | ServiceUpdated
     | GrantChanged
+    | DelegationChanged
     | IdentityChanged,
     Field(discriminator="type"),
 ]

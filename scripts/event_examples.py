@@ -13,6 +13,7 @@ from core.views import (
     CitationView,
     ConversationView,
     DeciderView,
+    DelegationView,
     DeliveryView,
     DocumentView,
     GrantView,
@@ -173,6 +174,19 @@ _grant = GrantView(
     created_at=AT,
     expires_at=AT + timedelta(days=7),
 )
+_delegation = DelegationView(
+    id=derived_id("dlg", "example"),
+    from_user_id=ANA,
+    from_name="Ana",
+    to_user_id=derived_id("usr", "ben"),
+    to_name="Ben",
+    risks=("write", "external_comms"),
+    note="On holiday.",
+    starts_at=AT,
+    ends_at=AT + timedelta(days=5),
+    created_by=ANA,
+    created_at=AT,
+)
 _workspace = WorkspaceView(id=derived_id("wks", "example"), name="Home", operation_mode="manual", mode_changed_at=AT)
 _service = ServiceView(connector="web", host="example.com", breaker="open", failures=5, last_failure_at=AT)
 _citation = CitationView(
@@ -247,6 +261,7 @@ DURABLE_EXAMPLES: tuple[DurableEvent, ...] = (
     events.WorkspaceUpdated(workspace=_workspace),
     events.ServiceUpdated(service=_service),
     events.GrantChanged(grant=_grant),
+    events.DelegationChanged(delegation=_delegation),
     events.IdentityChanged(identity=_identity),
 )
 VOLATILE_EXAMPLES: tuple[VolatileEvent, ...] = (

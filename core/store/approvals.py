@@ -14,7 +14,7 @@ from core.messages import ApprovalInput
 from core.permissions import Principal
 from core.store import deciders, streams
 from core.store.viewing import approval_view
-from core.store.visibility import sees_approval
+from core.store.visibility import sees_approval, waits_for
 from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.people import Membership, User
@@ -37,13 +37,19 @@ async def page(
     *,
     state: str | None,
     conversation_id: str | None = None,
+    mine: bool = False,
     limit: int,
     cursor: str | None,
 ) -> tuple[list[ApprovalView], str | None, int]:
-    """Give the approvals the person sees, newest first. `state`: `pending`, `decided` or None for both."""
+    """Give the approvals the person sees, newest first. `state`: `pending`, `decided` or None for both.
+
+    `mine`: only those that wait for this very person now.
+    """
     statement = _seen_by(who).where(Approval.state.in_(_states(state)), ~_is_moot())
     if conversation_id is not None:
         statement = statement.where(Approval.conversation_id == conversation_id)
+    if mine:
+        statement = statement.where(waits_for(who))
     total = (await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one()
     if cursor is not None:
         at = await session.get(Approval, cursor)
@@ -163,4 +169,5 @@ async def asked(session: AsyncSession, approval: Approval) -> list[str]:
     stages = range(approval.stage + 1)
     entitled = {way for one in stages for way in deciders.ways(plan, one, approval.requester_id, escalated=escalated)}
     entitled |= {("user", vote["user_id"]) for vote in approval.votes}
-    return [member for member, _ in await deciders.people_for(session, approval.workspace_id, entitled)]
+    people = await deciders.people_for(session, approval.workspace_id, entitled)
+    return [member for member, _ in (*people, *await deciders.deputies(session, approval, people))]

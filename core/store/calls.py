@@ -10,6 +10,7 @@ from core.errors import NotFound
 from core.events import DurableEvent, ToolFailed, ToolFinished, ToolStarted, ToolUnknown
 from core.permissions import Principal
 from core.store import streams, webhooks
+from core.store.unsettled import people_to_settle
 from core.store.viewing import call_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -108,8 +109,11 @@ async def settle(
     detail: str | None = None,
     settled_by: str | None = None,
 ) -> None:
-    """Write what became of a call, with its event; the intent, if there is one, gets its outcome."""
-    at = now()
+    """Write what became of a call, with its event; the intent, if there is one, gets its outcome.
+
+    While nobody knows it, and when that ends, whoever can say is told in their inboxes.
+    """
+    at, was_unknown = now(), call.state == CallState.UNKNOWN
     call.state, call.result, call.detail, call.ended_at = state, result, detail, at
     intent = await intent_of(work.session, call.id)
     if intent is not None and state is not CallState.UNKNOWN:
@@ -118,6 +122,9 @@ async def settle(
     await work.session.flush()
     view = call_view(call, approval.id if approval else None)
     await streams.append(work, call.conversation_id, _settled(view, state))
+    if was_unknown or state is CallState.UNKNOWN:
+        for membership_id, _ in await people_to_settle(work.session, call):
+            await streams.notify(work, membership_id, _settled(view, state))
     if state is CallState.UNKNOWN:
         await webhooks.tell_of_unknown_call(work, call.workspace_id, view)
 

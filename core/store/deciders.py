@@ -1,11 +1,12 @@
 """Who may decide in SQL: people as they stand now, the ways in which a plan entitles them, and their delegations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from core.clock import now
 from core.consent import ConsentPlan, Decider, Party
@@ -107,30 +108,61 @@ def entitles(who: Principal) -> ColumnElement[bool]:
         ),
     )
     own = select(ApprovalParty.approval_id).where(mine)
-    return or_(Approval.id.in_(own), Approval.id.in_(_by_delegation(who)))
+    is_person = exists(select(1).where(User.id == who.user_id, User.kind == "person"))
+    return and_(is_person, or_(Approval.id.in_(own), Approval.id.in_(_by_delegation(who))))
 
 
 def _by_delegation(who: Principal) -> Any:
-    away = (
-        select(Delegation.from_user_id, Membership.role)
+    """Give the approvals that those who delegated to this person may decide, within what they handed over."""
+    asked = aliased(Approval)
+    groups = select(GroupMember.group_id).where(GroupMember.user_id == Delegation.from_user_id)
+    theirs = or_(
+        and_(ApprovalParty.kind == "role", ApprovalParty.value == Membership.role),
+        and_(ApprovalParty.kind == "user", ApprovalParty.value == Delegation.from_user_id),
+        and_(ApprovalParty.kind == "group", ApprovalParty.value.in_(groups)),
+    )
+    return (
+        select(ApprovalParty.approval_id)
+        .join(asked, asked.id == ApprovalParty.approval_id)
+        .join(Delegation, Delegation.workspace_id == asked.workspace_id)
         .join(
             Membership,
             (Membership.user_id == Delegation.from_user_id) & (Membership.workspace_id == Delegation.workspace_id),
         )
+        .join(User, User.id == Delegation.from_user_id)
         .where(_holds(now()), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
-        .subquery()
+        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
+        .where(_names(Delegation.risks, asked.risk), _names(Delegation.actions, asked.action), theirs)
     )
-    theirs = or_(
-        and_(ApprovalParty.kind == "role", ApprovalParty.value.in_(select(away.c.role))),
-        and_(ApprovalParty.kind == "user", ApprovalParty.value.in_(select(away.c.from_user_id))),
-        and_(
-            ApprovalParty.kind == "group",
-            ApprovalParty.value.in_(
-                select(GroupMember.group_id).where(GroupMember.user_id.in_(select(away.c.from_user_id)))
-            ),
-        ),
+
+
+def _names(named: Any, one: Any) -> ColumnElement[bool]:
+    """Whether a list of words, kept as JSON, is not there or has this one (letters, digits, dots, underscores)."""
+    text = cast(named, String)
+    word = func.replace(one, "_", "\\_")
+    return or_(text.is_(None), text == "null", text.like(literal('%"') + word + literal('"%'), escape="\\"))
+
+
+async def deputies(
+    session: AsyncSession, approval: Approval, people: Sequence[tuple[str, DeciderView]]
+) -> list[tuple[str, DeciderView]]:
+    """Give who may decide an approval in place of one of these people, and is none of them, in a fixed order."""
+    names = {view.user_id: view.name for _, view in people}
+    statement = (
+        select(Delegation, Membership.id, User.name)
+        .join(User, User.id == Delegation.to_user_id)
+        .join(Membership, (Membership.user_id == User.id) & (Membership.workspace_id == Delegation.workspace_id))
+        .where(_holds(now()), Delegation.workspace_id == approval.workspace_id, User.kind == "person")
+        .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
+        .order_by(Delegation.id)
     )
-    return select(ApprovalParty.approval_id).where(theirs)
+    found: dict[str, DeciderView] = {}
+    for row, member, name in await session.execute(statement):
+        stands_in = row.from_user_id in names and row.to_user_id not in names
+        if stands_in and covers(row, approval.action, approval.risk):
+            view = DeciderView(user_id=row.to_user_id, name=name, in_place_of=names[row.from_user_id])
+            found.setdefault(member, view)
+    return list(found.items())
 
 
 async def people_for(session: AsyncSession, workspace_id: str, entitled: set[Way]) -> list[tuple[str, DeciderView]]:

@@ -45,9 +45,10 @@ class PartialView(Value):
 
 
 class ToolCallView(Value):
-    """A tool call; `result` is left out (`result_cut`) of events that it would make too long."""
+    """A tool call, secrets masked; `result` is left out (`result_cut`) of events that it would make too long."""
 
     id: str
+    conversation_id: str | None = None
     turn_id: str
     round: int
     place: int

@@ -5,10 +5,11 @@ from temporalio import activity
 from core.faults import crash_point
 from core.messages import ApprovalOutcome, ApprovalProgress
 from core.rooms import Rooms
-from core.store import consents
+from core.store import consents, grants
 from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.work import change
+from core.values import ApprovalState
 from workers.heartbeat import beating
 
 
@@ -53,7 +54,13 @@ class Asker:
             if approval is not None:
                 facts = {"digest": outcome.digest, "decision_id": outcome.decision_id}
                 actor = outcome.user_id or "clock"
+                grant = await grants.give(work, approval) if outcome.state is ApprovalState.APPROVED else None
                 await self._audit.record(
                     work, approval.workspace_id, actor, f"approval.{outcome.state}", approval.id, **facts
                 )
+                if grant is not None:
+                    given = grants.facts_of(grant)
+                    await self._audit.record(
+                        work, approval.workspace_id, grant.granted_by, "grant.given", grant.id, **given
+                    )
         crash_point("approval.closed")

@@ -1,4 +1,4 @@
-"""Whether "always allow" lets a call pass that a rule would ask about: looked at when planned, and again at the gate."""
+"""Whether "always allow" lets a call pass that a rule would ask about: when it is planned, and again at the gate."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
