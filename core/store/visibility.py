@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, or_, select
 
+from core.clock import now
 from core.permissions import Principal
 from core.store.deciders import entitles
 from core.tables.consent import Approval, Decision
 from core.tables.memory import Document
+from core.tables.people import Membership
 from core.tables.talk import Conversation, Participant
+from core.values import ApprovalState
 
 
 def takes_part(who: Principal, conversation_id: Any) -> ColumnElement[bool]:
@@ -24,6 +27,23 @@ def sees_conversation(who: Principal) -> ColumnElement[bool]:
 def may_decide(who: Principal) -> ColumnElement[bool]:
     """Approvals of the workspace that the person may decide, in their own right or in place of somebody else."""
     return and_(Approval.workspace_id == who.workspace_id, entitles(who))
+
+
+def waits_for(who: Principal) -> ColumnElement[bool]:
+    """Approvals that wait for this very person: pending, theirs to decide, and not answered by them as they stand."""
+    person = func.coalesce(Membership.person_id, Membership.user_id)
+    mine = select(person).where(Membership.id == who.membership_id).scalar_subquery()
+    voters = select(Decision.id).join(Membership, Membership.user_id == Decision.user_id)
+    voted = voters.where(
+        Decision.approval_id == Approval.id,
+        Membership.workspace_id == who.workspace_id,
+        person == mine,
+        cast(Approval.votes, Text).contains(Decision.id),
+    )
+    requester = func.coalesce(Approval.requester_person_id, Approval.requester_id)
+    excluded = and_(Approval.plan["exclude_requester"].as_boolean(), requester == mine)
+    in_time = and_(Approval.state == ApprovalState.PENDING, Approval.expires_at > now())
+    return and_(in_time, may_decide(who), ~exists(voted), ~excluded)
 
 
 def sees_approval(who: Principal) -> ColumnElement[bool]:
