@@ -29,16 +29,30 @@ async def create(
 
     Raises NotAllowed (for a program; more than the person may), Conflict (too many), Invalid.
     """
+    return await create_for(work, audit, who, who.user_id, name=name, days=days, scopes=scopes)
+
+
+async def create_for(
+    work: Work,
+    audit: AuditTrail,
+    who: Principal,
+    user_id: str,
+    *,
+    name: str,
+    days: int | None,
+    scopes: Collection[Scope],
+) -> tuple[ApiTokenView, str]:
+    """Make a token that acts as another user of the workspace; whether who asks may is the caller's to know."""
     _check_person(who)
     _check_asked(who, days, scopes)
-    if await _count(work.session, who) >= MAX_TOKENS:
-        message = f"You have {MAX_TOKENS} tokens already: revoke one."
+    if await _count(work.session, who.workspace_id, user_id) >= MAX_TOKENS:
+        message = f"There are {MAX_TOKENS} tokens already: revoke one."
         raise Conflict(message)
     secret = PREFIX + new_secret()
     row = ApiToken(
         id=new_id("atk"),
         workspace_id=who.workspace_id,
-        user_id=who.user_id,
+        user_id=user_id,
         name=name,
         token_hash=secret_hash(secret),
         hint=secret[-_HINT:],
@@ -49,7 +63,7 @@ async def create(
     work.session.add(row)
     await work.session.flush()
     facts = {"scopes": row.scopes, "expires_at": row.expires_at.isoformat() if row.expires_at else None}
-    await audit.record(work, who.workspace_id, who.user_id, "token.created", row.id, **facts)
+    await audit.record(work, who.workspace_id, who.user_id, "token.created", row.id, of=user_id, **facts)
     return _view(row), secret
 
 
@@ -71,14 +85,20 @@ def _check_asked(who: Principal, days: int | None, scopes: Collection[Scope]) ->
 
 
 async def page(
-    session: AsyncSession, who: Principal, *, limit: int, cursor: str | None, everybody: bool = False
+    session: AsyncSession,
+    who: Principal,
+    *,
+    limit: int,
+    cursor: str | None,
+    everybody: bool = False,
+    of: str | None = None,
 ) -> tuple[list[ApiTokenView], str | None, int]:
-    """Give the person's tokens, or (to owners and admins) the workspace's, newest first; next cursor; total."""
-    if everybody:
+    """Give the person's tokens, or (to owners and admins) everybody's or `of` one, newest first; next cursor; total."""
+    if everybody or of is not None:
         who.must_be(Role.OWNER, Role.ADMIN)
     theirs = ApiToken.workspace_id == who.workspace_id
     if not everybody:
-        theirs = theirs & (ApiToken.user_id == who.user_id)
+        theirs = theirs & (ApiToken.user_id == (of or who.user_id))
     statement = select(ApiToken).where(theirs).order_by(ApiToken.id.desc()).limit(limit + 1)
     if cursor is not None:
         statement = statement.where(ApiToken.id < cursor)
@@ -109,10 +129,10 @@ async def note_used(session: AsyncSession, token_id: str, at: datetime) -> None:
     await session.execute(update(ApiToken).where(ApiToken.id == token_id, due).values(last_used_at=at))
 
 
-async def _count(session: AsyncSession, who: Principal) -> int:
+async def _count(session: AsyncSession, workspace_id: str, user_id: str) -> int:
     holds = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now())
     statement = select(func.count()).select_from(ApiToken)
-    statement = statement.where(ApiToken.user_id == who.user_id, ApiToken.workspace_id == who.workspace_id)
+    statement = statement.where(ApiToken.user_id == user_id, ApiToken.workspace_id == workspace_id)
     return (await session.execute(statement.where(ApiToken.revoked_at.is_(None), holds))).scalar_one()
 
 

@@ -108,6 +108,21 @@ EXPECTED: dict[str, Line] = {
     "GET /model-rules": LIST,
     "POST /model-rules": Line(bo=403, eve=200, body={"allowed": []}),
     "DELETE /model-rules/{rule_id}": Line(bo=403),
+    "POST /users/{user_id}/same-person-as": Line(bo=403, body={"user_id": f"usr_{'0' * 26}"}),
+    "DELETE /users/{user_id}/same-person-as": Line(bo=403),
+    "GET /groups": Line(bo=200, eve=200),
+    "POST /groups": Line(bo=403, eve=201, body={"name": "mine"}),
+    "GET /groups/{group_id}": Line(bo=200),
+    "PATCH /groups/{group_id}": Line(bo=403, body={"title": "Mine"}),
+    "DELETE /groups/{group_id}": Line(bo=403),
+    "GET /groups/{group_id}/members": Line(bo=200),
+    "POST /groups/{group_id}/members": Line(bo=403, body={"user_id": f"usr_{'0' * 26}"}),
+    "DELETE /groups/{group_id}/members/{user_id}": Line(bo=403),
+    "GET /services": Line(bo=403, eve=200),
+    "POST /services": Line(bo=403, eve=201, body={"name": "a bot"}),
+    "POST /services/{service_id}/disable": Line(bo=403),
+    "GET /services/{service_id}/keys": Line(bo=403),
+    "POST /services/{service_id}/keys": Line(bo=403, body={"name": "CI"}),
     "GET /identities": LIST,
     "DELETE /identities/{identity_id}": Line(),
     "GET /identities/links": LIST,
@@ -129,7 +144,15 @@ EXPECTED: dict[str, Line] = {
 }
 CLOSED = [name for name, line in EXPECTED.items() if not line.open]
 # What a list of the whole workspace shows to Bo with good reason.
-SHARED = {"GET /modes", "GET /users", "GET /users/{user_id}", "GET /me"}
+SHARED = {
+    "GET /modes",
+    "GET /users",
+    "GET /users/{user_id}",
+    "GET /me",
+    "GET /groups",
+    "GET /groups/{group_id}",
+    "GET /groups/{group_id}/members",
+}
 
 
 @dataclass
@@ -175,9 +198,14 @@ async def anas(house: House, ana: Person) -> Belongings:
     rule = await ana.ask("POST", "/model-rules", json={"allowed": [], **hers})
     token = await ana.ask("POST", "/tokens", json={"name": "hers"})
     link = await ana.ask("POST", "/identities/links", json={"channel": "slack"})
+    group = (await ana.ask("POST", "/groups", json={"name": "finance"})).json()["id"]
+    await ana.ask("POST", f"/groups/{group}/members", json=hers)
+    service = await ana.ask("POST", "/services", json={"name": "her bot"})
     return Belongings(
         {
             "identity_id": await house.identity(ana),
+            "group_id": group,
+            "service_id": service.json()["id"],
             "link_id": link.json()["link"]["id"],
             "token_id": token.json()["token"]["id"],
             "user_id": ana.principal.user_id,
@@ -270,6 +298,8 @@ class TestVisibility:
             f"/conversations/{ids['conversation_id']}/turns",
             f"/approvals/{ids['approval_id']}",
             "/invitations",
+            f"/groups/{ids['group_id']}/members",
+            f"/services/{ids['service_id']}/keys",
         ]
 
     async def test_a_viewer_of_the_workspace_reads_only(self, house, workspace_id):
