@@ -13,6 +13,7 @@ from connectors.channel import channel_client, set_up_channels
 from connectors.registry import Registry, native_connectors
 from core.keys import KeyRing
 from core.rooms import Rooms
+from core.sealing import Sealer
 from core.settings import Settings
 from core.store import deliveries, model_health
 from core.store.audit import AuditTrail
@@ -27,6 +28,7 @@ from workers.delivering.progress import Progress
 from workers.delivering.prompts import Prompts
 from workers.delivering.replies import Replies
 from workers.delivering.sender import Sender
+from workers.delivering.webhooks import Webhooks
 from workers.judging.judge import Judge
 from workers.llm.aside import Aside
 from workers.llm.check import Checker
@@ -112,6 +114,7 @@ class Parts:
     answerer: Answerer
     checker: Checker
     sender: Sender
+    webhooks: Webhooks
     progress: Progress
 
 
@@ -153,6 +156,7 @@ def build_parts(
         answerer=Answerer(database, memory.embedder if memory else None, memory.index if memory else None),
         checker=Checker(database, rooms, router),
         sender=_sender(settings, database, rooms, ring, channels or {}),
+        webhooks=Webhooks(database, rooms, audit, Sealer(ring), settings.webhook_hosts),
         progress=Progress(database, rooms, channels or {}),
     )
 
@@ -280,7 +284,7 @@ async def run_workers(
         runs += [
             upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.publisher, parts.reader)
         ]
-        runs += [parts.sender.run(stop), parts.progress.run(stop)]
+        runs += [parts.sender.run(stop), parts.webhooks.run(stop), parts.progress.run(stop)]
     if memory is not None:
         runs.append(run_memory(client, memory, begun or _set(), stop))
     elif policies.INDEX_QUEUE in wanted:

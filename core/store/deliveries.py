@@ -1,5 +1,6 @@
 """Deliveries in SQL: put with the change that asks for them, claimed by one sender, sent, edited or given up."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ class Wanted(Value):
     """A message to go out. `ref` names what it is about: putting it twice for one thread is putting it once.
 
     `body` is what its carrier needs, without secrets. `account` and `thread` are the channel's; for a webhook the
-    channel is "webhook", the account the webhook's id, and the thread "".
+    channel is "webhook", the account the webhook's id, and the thread what it is about: none waits for another.
     """
 
     workspace_id: str
@@ -76,14 +77,14 @@ def _same(wanted: Wanted) -> Select[Delivery]:
     )
 
 
-async def is_due(session: AsyncSession) -> bool:
-    """Whether anything is to be sent or edited; asks without a lock."""
-    return (await session.execute(_due().limit(1))).first() is not None
+async def is_due(session: AsyncSession, kinds: Collection[str]) -> bool:
+    """Whether anything of these kinds is to be sent or edited; asks without a lock."""
+    return (await session.execute(_due(kinds).limit(1))).first() is not None
 
 
-async def claim(session: AsyncSession, limit: int = 20) -> list[Delivery]:
+async def claim(session: AsyncSession, kinds: Collection[str], limit: int = 20) -> list[Delivery]:
     """Take what is due for CLAIMED_FOR, oldest first; rows that another sender holds are left out."""
-    statement = _due().order_by(Delivery.due_at).limit(limit).with_for_update(skip_locked=True)
+    statement = _due(kinds).order_by(Delivery.due_at).limit(limit).with_for_update(skip_locked=True)
     rows = list((await session.execute(statement)).scalars())
     for row in rows:
         row.due_at, row.attempts = now() + CLAIMED_FOR, row.attempts + 1
@@ -91,9 +92,12 @@ async def claim(session: AsyncSession, limit: int = 20) -> list[Delivery]:
     return rows
 
 
-def _due() -> Select[Delivery]:
+def _due(kinds: Collection[str]) -> Select[Delivery]:
     return select(Delivery).where(
-        Delivery.state.in_([WAITING, SENT]), Delivery.due_at <= now(), Delivery.shown < Delivery.version
+        Delivery.state.in_([WAITING, SENT]),
+        Delivery.due_at <= now(),
+        Delivery.shown < Delivery.version,
+        Delivery.kind.in_(kinds),
     )
 
 

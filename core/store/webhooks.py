@@ -195,7 +195,7 @@ def _wanted(
         ref=ref,
         channel="webhook",
         account=webhook.id,
-        thread="",
+        thread=ref,
         body={"payload": body} | ({"url": url} if url else {}),
         approval_id=approval_id,
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,11 +34,9 @@ def action_of(judge: Judge, row: Approval) -> OutsideAction:
 async def plan_of(
     judge: Judge, session: AsyncSession, row: Approval, ruling: policy.Ruling
 ) -> tuple[ConsentPlan, datetime]:
-    """Give how people decide, and until when: as policy says, stricter where the asker wished. Raises NobodyToAsk."""
-    if ruling.asking is None:
-        message = "this ruling asks nobody"
-        raise ValueError(message)
-    resolved = await _resolve(judge, session, row, ruling.asking)
+    """Give how people decide, and until when: as policy says, stricter where the asker wished. Raises CannotAsk."""
+    plans.check_reason(ruling.asking, row.reason)
+    resolved = await judge.resolve(session, ruling, row.workspace_id, row.requester_id)
     wished = asks.asked_of(row).wished
     plan = resolved.plan.model_copy(
         update={
@@ -49,15 +47,10 @@ async def plan_of(
         }
     )
     if wished.names_people:
-        named = await _resolve(judge, session, row, _asking(wished))
+        at = now()
+        named = await plans.resolve(session, _asking(wished), row.workspace_id, row.requester_id, at, judge.expiry)
         plan = plan.model_copy(update={"only": named.plan.stages[0].needs[0].party})
     return plan, resolved.expires_at
-
-
-async def _resolve(judge: Judge, session: AsyncSession, row: Approval, asking: Asking) -> plans.Resolved:
-    at = now()
-    expiry = min(judge.expiry, max(row.expires_at - at, timedelta(seconds=1)))
-    return await plans.resolve(session, asking, row.workspace_id, row.requester_id, at, expiry)
 
 
 def _asking(wished: Wished) -> Asking:

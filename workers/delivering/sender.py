@@ -30,7 +30,7 @@ class Sender:
     """Runs beside the relay; several may run at once."""
 
     def __init__(self, database: Database, rooms: Rooms, carriers: Mapping[str, Carrier]) -> None:
-        """Take the carriers by the kind of delivery that they take."""
+        """Take the carriers by the kind of delivery that they take; other kinds are left to other senders."""
         self._database = database
         self._rooms = rooms
         self._carriers = carriers
@@ -72,10 +72,10 @@ class Sender:
 
     async def _claim(self) -> list[Delivery]:
         async with self._database.reading() as session:
-            if not await deliveries.is_due(session):
+            if not await deliveries.is_due(session, self._carriers):
                 return []
         async with self._database.writing() as session:
-            return await deliveries.claim(session)
+            return await deliveries.claim(session, self._carriers)
 
     async def _in_lanes(self, rows: list[Delivery]) -> None:
         """Carry what goes to one thread in order, different threads side by side."""
