@@ -19,6 +19,7 @@ from api.gateway.gateway import Gateway
 from api.history import Histories
 from api.intake import Intake
 from api.limits import Limits, rates_of
+from api.mcp.door import McpDoor
 from api.oidc.people import OidcPeople
 from api.oidc.trips import Trips
 from api.openai.desk import Desk
@@ -204,13 +205,18 @@ def build_doors(
         trips=trips,
         oidc=OidcPeople(database, audit_trail, trips, signing, proving),
     )
-    rest = build_rest(context, _lifespan(gateway, intake, keys))
+    mcp = McpDoor(context)
+    rest = build_rest(context, _lifespan(gateway, intake, keys, mcp), mcp)
     # No on_startup here: it would take the lifespan away from FastAPI.
     whole: ASGIApp = socketio.ASGIApp(gateway.server, other_asgi_app=rest)
     return whole
 
 
-def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
+def build_rest(
+    context: Context,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None,
+    mcp: McpDoor | None = None,
+) -> FastAPI:
     """Build everything but the gateway."""
     app = FastAPI(
         title="Assent",
@@ -224,6 +230,8 @@ def build_rest(context: Context, lifespan: Callable[[FastAPI], AbstractAsyncCont
     )
     app.state.context = context
     app.state.openai = Desk(context)
+    if mcp is not None:
+        app.router.routes.append(mcp.route())
     app.router.routes.extend(_ROUTES)
     add_handlers(app)
     _describe_problems(app)
@@ -260,12 +268,15 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(OpenAIErrors)
 
 
-def _lifespan(gateway: Gateway, intake: Intake, keys: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    gateway: Gateway, intake: Intake, keys: Tokens, mcp: McpDoor
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
         await gateway.start()
         try:
-            yield
+            async with mcp.live():
+                yield
         finally:
             await gateway.aclose()
             await intake.aclose()

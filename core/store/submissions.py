@@ -1,6 +1,6 @@
 """What comes in: a person's message with the turn that answers it, or a retry; each in one transaction."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 from sqlalchemy import select
@@ -25,6 +25,13 @@ ModelName = Annotated[SafeStr, StringConstraints(min_length=1, max_length=200)]
 ModeName = Annotated[SafeStr, StringConstraints(min_length=1, max_length=64)]
 
 
+class DirectCall(Value):
+    """One call that a program asks for by itself: no model is asked, and policy and people are asked as ever."""
+
+    action: Annotated[SafeStr, StringConstraints(max_length=200)]
+    arguments: dict[str, Any]
+
+
 class Wishes(Value):
     """How somebody wants a message answered. `mode` None: as the conversation has it; `model` None: the router's.
 
@@ -35,6 +42,7 @@ class Wishes(Value):
     model: ModelName | None = None
     message_type: MessageType = Field("text")
     reply_to_id: Id | None = None
+    direct: DirectCall | None = None
 
 
 NOTHING_SPECIAL = Wishes()
@@ -118,7 +126,8 @@ async def add_retry(work: Work, who: Principal, door: str, turn_id: str, client_
 async def _as_before(work: Work, turn: Turn) -> Wishes:
     """Ask as for this turn; when its mode was removed, as the conversation has it now."""
     mode = await modes.perhaps(work.session, turn.workspace_id, turn.mode)
-    return Wishes(mode=mode.name if mode else None, model=turn.asked_model)
+    direct = DirectCall.model_validate(turn.direct) if turn.direct else None
+    return Wishes(mode=mode.name if mode else None, model=turn.asked_model, direct=direct)
 
 
 async def _check_shown(work: Work, conversation: Conversation, turn: Turn) -> None:
@@ -173,6 +182,7 @@ async def new_turn(
         branch_id=conversation.active_branch_id,
         mode=wishes.mode or conversation.mode,
         asked_model=wishes.model,
+        direct=wishes.direct.model_dump() if wishes.direct else None,
         state=TurnState.QUEUED,
         place=0,
         door=door,

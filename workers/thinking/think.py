@@ -123,7 +123,7 @@ class Thinker:
         mode = mode_of(talk)
         briefing = await self._briefer.brief(talk, step.round, tokens=tokens, mode_prompt=mode.prompt)
         briefing = within(talk, step.round, briefing)
-        direct = parse_do(talk.current.message.text) is not None
+        direct = talk.current.turn.direct is not None or parse_do(talk.current.message.text) is not None
         if direct and step.round == 0:
             chosen = self._calls.typed(step, talk, briefing, number)
         else:
@@ -149,7 +149,7 @@ class Thinker:
     async def _ask(self, step: ThinkInput, talk: Talk, attempt: Attempt, speech: Speech) -> tuple[Attempt, Gathered]:
         """Ask; what a model finds too long is told again in half the room, twice at most. Raises ModelError."""
         if attempt.chosen.model is None:
-            return attempt, Gathered(calls=[self._typed(talk.current.message.text)])
+            return attempt, Gathered(calls=[self._typed(talk)])
         for _ in range(TRIMS):
             try:
                 return await self._fallback.answer(attempt, speech)
@@ -159,9 +159,15 @@ class Thinker:
                 attempt = await self._begin(step, talk, attempt.number, attempt.briefing.tokens // 2)
         return await self._fallback.answer(attempt, speech)
 
-    def _typed(self, text: str) -> CallAsked:
-        """Give the values that a person typed the types of the action's schema. Raises UnknownAction."""
-        direct = parse_do(text)
+    def _typed(self, talk: Talk) -> CallAsked:
+        """Give the call that a program asked for, or that a person typed, with the types of the action's schema.
+
+        Raises UnknownAction.
+        """
+        asked = talk.current.turn.direct
+        if asked is not None:
+            return CallAsked("direct", asked["action"], asked["arguments"])
+        direct = parse_do(talk.current.message.text)
         if direct is None:
             message = "this is no command"
             raise AssertionError(message)
