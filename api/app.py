@@ -59,6 +59,7 @@ from api.rest import (
     models,
     modes,
     oidc,
+    policy,
     profile,
     proofs,
     reads,
@@ -72,12 +73,13 @@ from api.rest import (
     usage,
     users,
     webhooks,
+    workspace,
 )
 from api.rest.context import Context
 from api.searching import Searching
 from api.signing import Signing
 from api.tokens import Tokens
-from connectors.registry import Registry, native_connectors
+from connectors.registry import Reach, Registry, native_connectors
 from core.keys import KeyRing
 from core.passwords import Passwords
 from core.rooms import Rooms
@@ -126,6 +128,8 @@ NOUNS = (
     search,
     memory,
     exports,
+    policy,
+    workspace,
     identities,
     groups,
     services,
@@ -182,7 +186,9 @@ def build_doors(
     trips = Trips(database, settings.oidc)
     intake = Intake(database, rooms, workflows, audit_trail, settings)
     gateway = Gateway(settings, database, rooms, intake, keys, limits)
-    registry = Registry.load(native_connectors(database, settings.files_dir))
+    registry = Registry.load(
+        native_connectors(database, settings.files_dir, Reach(settings.smtp, settings.private_hosts))
+    )
     context = Context(
         settings=settings,
         database=database,
@@ -260,7 +266,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Assent-Door", *ASKED_HEADERS],
             expose_headers=["Retry-After", *TOLD_HEADERS],
         )

@@ -36,6 +36,7 @@ from core.store import (
     stops,
     submissions,
     turns,
+    workspaces,
 )
 from core.store.audit import AuditTrail
 from core.store.database import Database
@@ -45,8 +46,8 @@ from core.store.work import Stopped, Work, change
 from core.tables.consent import Decision
 from core.tables.work import Turn
 from core.text import check_text
-from core.values import DecisionVerdict, TurnState, Value
-from core.views import ApprovalView, ConversationView, DoneView, TurnView
+from core.values import DecisionVerdict, OperationMode, TurnState, Value
+from core.views import ApprovalView, ConversationView, DoneView, TurnView, WorkspaceView
 from workflows.handles import Workflows
 
 _log = structlog.get_logger()
@@ -249,6 +250,11 @@ class Intake:
                 await consents.withdraw_lost(work, self._audit, lost)
         async with self._database.writing() as session:
             await outbox.remove(session, outbox.STOP_TURN, stopped.turn_id)
+
+    async def change_mode(self, who: Principal, mode: OperationMode) -> WorkspaceView:
+        """Run the workspace in another mode, from whichever door. Raises NotAllowed."""
+        async with change(self._database, self._rooms) as work:
+            return await workspaces.change_mode(work, self._audit, who, mode)
 
     def _tell(self, telling: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(_quietly(telling))

@@ -60,6 +60,12 @@ def of_error(error: AssentError) -> JSONResponse:
     return problem(error.status, error.code, error.title, error.detail, headers, **error.more)
 
 
+def told(error: AssentError) -> Problem:
+    """Give one of our errors as part of a larger answer."""
+    kind = f"urn:assent:problem:{error.code}"
+    return Problem(type=kind, title=error.title, status=error.status, detail=error.detail, code=error.code)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Let the application answer every error with a problem document."""
     app.add_exception_handler(AssentError, _ours)

@@ -1,13 +1,13 @@
 """What a client may send: one frozen value for each event, nothing else in it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from core.ids import ClientId, Id
 from core.store.submissions import MessageType, ModelName, ModeName
 from core.text import SafeStr
-from core.values import DecisionVerdict, Value
+from core.values import DecisionVerdict, OperationMode, Value
 
 Epoch = Annotated[SafeStr, StringConstraints(min_length=1, max_length=64)]
 Seq = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
@@ -78,6 +78,7 @@ class SubmitDecision(Value):
     digest: Annotated[SafeStr, StringConstraints(min_length=1, max_length=128)]
     decision_id: ClientId
     comment: Annotated[SafeStr, StringConstraints(max_length=2000)] | None = None
+    arguments: dict[str, Any] | None = None
 
 
 class JoinConversation(Value):
@@ -121,3 +122,9 @@ class Read(Value):
 
     conversation_id: Id
     position: Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+
+
+class ChangeWorkspaceMode(Value):
+    """`workspace.mode`: run the workspace in another mode; owners and admins may, approvers may stop everything."""
+
+    mode: OperationMode

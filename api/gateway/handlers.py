@@ -111,6 +111,7 @@ async def submit_decision(desk: Desk, client: Client, command: commands.SubmitDe
         command.digest,
         command.decision_id,
         command.comment,
+        command.arguments,
     )
     return decided.model_dump(mode="json")
 
@@ -175,6 +176,12 @@ async def read_up_to(desk: Desk, client: Client, command: commands.Read) -> Data
     return found.model_dump(mode="json")
 
 
+async def change_workspace_mode(desk: Desk, client: Client, command: commands.ChangeWorkspaceMode) -> Data:
+    """Run the workspace in another mode."""
+    shown = await desk.intake.change_mode(client.principal, command.mode)
+    return shown.model_dump(mode="json")
+
+
 Handler = Callable[[Desk, Client, Any], Awaitable[Data]]
 HANDLERS: Mapping[str, tuple[type[Value], Handler]] = {
     "message.send": (commands.SendMessage, send_message),
@@ -190,6 +197,7 @@ HANDLERS: Mapping[str, tuple[type[Value], Handler]] = {
     "inbox.resume": (commands.ResumeInbox, resume_inbox),
     "typing": (commands.Type, type_),
     "read": (commands.Read, read_up_to),
+    "workspace.mode": (commands.ChangeWorkspaceMode, change_workspace_mode),
 }
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -12,11 +12,13 @@ from core.consent import Assurance
 from core.ids import new_id
 from core.messages import DecisionMade
 from core.permissions import Principal
-from core.store import consents, deciders
+from core.store import approvals, consents, deciders
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
+from core.tables.people import User
 from core.values import CLOSED, ApprovalState, DecisionVerdict, Value
+from core.views import DecisionView
 
 RECEIVED, ACCEPTED, REFUSED = "received", "accepted", "refused"
 LOST = "closed"
@@ -141,6 +143,30 @@ def _counts(approval: Approval, decision: Decision) -> bool:
     return revision.get("digest") == approval.digest or any(
         vote["decision_id"] == decision.id for vote in approval.votes
     )
+
+
+async def of_approval(
+    session: AsyncSession, who: Principal, approval_id: str, limit: int, cursor: str | None
+) -> tuple[list[DecisionView], str | None, int]:
+    """Give the answers to a request that the person sees, oldest first. Raises NotFound."""
+    await approvals.one(session, who, approval_id)
+    statement = (
+        select(Decision, User.name)
+        .join(User, User.id == Decision.user_id)
+        .where(Decision.approval_id == approval_id, Decision.id > (cursor or ""))
+        .order_by(Decision.id)
+        .limit(limit + 1)
+    )
+    rows = (await session.execute(statement)).all()
+    following = rows[limit - 1][0].id if len(rows) > limit else None
+    every = select(func.count()).select_from(Decision).where(Decision.approval_id == approval_id)
+    total = (await session.execute(every)).scalar_one()
+    return [_view(row, name) for row, name in rows[:limit]], following, total
+
+
+def _view(row: Decision, name: str) -> DecisionView:
+    known = row.model_dump(include=set(DecisionView.model_fields))
+    return DecisionView.model_validate({**known, "name": name, "edits": row.arguments is not None})
 
 
 def as_message(decision: Decision) -> DecisionMade:

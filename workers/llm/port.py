@@ -52,7 +52,8 @@ class AssistantSaid:
 class ToolAnswered:
     """What became of a call: `content` is JSON or text, `status` a `core.values.CallState`.
 
-    `mark`: the boundary that shows a language model where the content, which is data, begins and ends.
+    `mark`: the boundary that shows a language model where the content, which is data, begins and ends. `edited`: a
+    person changed the arguments that the model gave; the call is told with those that count.
     """
 
     call_id: str
@@ -60,6 +61,7 @@ class ToolAnswered:
     content: str
     status: str
     mark: str = ""
+    edited: bool = False
 
 
 ChatEntry = UserSaid | AssistantSaid | ToolAnswered

@@ -24,6 +24,8 @@ from workers.llm.marks import mark
 MOST_NAME = 64
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
 
+_EDITED = "[the server] A person changed the arguments of this call; it is shown as they made it. Say so."
+
 
 def wire_name(name: str) -> str:
     """Give a tool name that every provider accepts: [A-Za-z0-9_-]{1,64}; names that would clash get a hash."""
@@ -114,4 +116,5 @@ def _request_part(
         return UserPromptPart("\n\n".join(one for one in (entry.aside, entry.text) if one))
     content = mark(entry.mark, "result", entry.content) if entry.mark else entry.content
     content = content if entry.status == "done" else f"[{entry.status}] {content}"
+    content = f"{_EDITED}\n{content}" if entry.edited else content
     return ToolReturnPart(wire_name(entry.name), content, call_id(entry.call_id))

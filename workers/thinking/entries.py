@@ -89,7 +89,10 @@ def _entries(record: TurnRecord, previous: str | None, *, retried: bool) -> Iter
             )
             yield AssistantSaid(text=row.text, calls=asked)
         for call in calls:
-            yield ToolAnswered(call_id=call.id, name=call.action, content=_content(call), status=call.state)
+            edited = call.edited_by is not None
+            yield ToolAnswered(
+                call_id=call.id, name=call.action, content=_content(call), status=call.state, edited=edited
+            )
     if record.kept is not None and not retried:
         yield AssistantSaid(text=record.kept.text, calls=())
 
