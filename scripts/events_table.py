@@ -73,6 +73,7 @@ ANSWERS = {
     "inbox.resume": "`epoch`, `last_seq`, after what was missed",
     "typing": "nothing",
     "read": "`conversation_id`, `user_id`, `position`, `at`: how far it is now",
+    "workspace.mode": "the workspace",
 }
 
 

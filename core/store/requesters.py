@@ -1,6 +1,6 @@
 """Who asks for a call, in SQL, as policy looks at them: their role, groups and address, and the workspace's mode."""
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.tables.identity import Group, GroupMember
@@ -34,3 +34,13 @@ async def requester_of(session: AsyncSession, workspace_id: str, user_id: str) -
     groups = groups.where(GroupMember.user_id == user_id, Group.workspace_id == workspace_id).order_by(Group.name)
     names = tuple((await session.execute(groups)).scalars())
     return Requester(user_id=user_id, role=row[0], email=row[1], groups=names, mode=OperationMode(row[2]))
+
+
+async def id_of(session: AsyncSession, workspace_id: str, name: str) -> str | None:
+    """Give the id of who is called so in a workspace, by id or e-mail address; None when nobody is."""
+    statement = (
+        select(User.id)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.workspace_id == workspace_id, or_(User.id == name, User.email == name.strip().lower()))
+    )
+    return (await session.execute(statement)).scalars().first()

@@ -33,7 +33,7 @@ TRIES: dict[str, dict] = {
     "typing": {"conversation_id": "conversation"},
     "read": {"conversation_id": "conversation", "position": 1},
 }
-OWN = {"conversation.leave", "inbox.resume"}  # take no id of another's, or tell nothing about it
+OWN = {"conversation.leave", "inbox.resume", "workspace.mode"}  # take no id of another's, or tell nothing about it
 
 
 @pytest.fixture

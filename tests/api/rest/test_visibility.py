@@ -98,6 +98,14 @@ EXPECTED: dict[str, Line] = {
     "GET /approvals": LIST,
     "GET /approvals/{approval_id}": Line(),
     "POST /approvals/{approval_id}/decision": Line(body=DECISION),
+    "GET /approvals/{approval_id}/grant-suggestion": Line(),
+    "GET /grants": LIST,
+    "POST /grants/{grant_id}/revoke": Line(),
+    "GET /delegations": LIST,
+    "POST /delegations": Line(bo=422, eve=422, body={}),
+    "POST /delegations/{delegation_id}/revoke": Line(),
+    "GET /tool-calls": LIST,
+    "POST /tool-calls/{tool_call_id}/outcome": Line(body={"outcome": "done"}),
     "GET /usage": LIST,
     "GET /usage.csv": LIST,
     "GET /usage/summary": LIST,
@@ -131,6 +139,15 @@ EXPECTED: dict[str, Line] = {
     "POST /identities/pairings/look-up": Line(body={"code": "AAAA-AAAA"}),
     "POST /identities/pairings/confirm": Line(body={"code": "AAAA-AAAA"}),
     "GET /connectors": LIST,
+    "GET /workspace": LIST,
+    "PUT /workspace/mode": Line(bo=403, eve=200, body={"mode": "assisted"}),
+    "GET /policy": Line(bo=403, eve=200),
+    "PUT /policy": Line(bo=403, eve=200, body={"yaml": "rules: []", "expected_version": 0}),
+    "GET /policy/versions": Line(bo=403, eve=200),
+    "GET /policy/versions/{version}": Line(bo=403),
+    "POST /policy/test": Line(bo=200, eve=200, body={"action": "tasks.delete"}),
+    "POST /policy/diff": Line(bo=403, eve=200, body={"from": 0}),
+    "POST /policy/check": Line(bo=403, eve=200, body={"yaml": "rules: []"}),
     "GET /tokens": LIST,
     "POST /tokens": Line(bo=201, eve=201, body={"name": "a script"}),
     "POST /tokens/{token_id}/revoke": Line(),
@@ -182,7 +199,7 @@ async def ana(house: House, workspace_id: str) -> Person:
 
 
 @pytest.fixture(scope="module")
-async def anas(house: House, ana: Person) -> Belongings:
+async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
     conversation_id = (await ana.ask("POST", "/conversations", json={})).json()["id"]
     said = await ana.ask("POST", f"/conversations/{conversation_id}/messages", json=NEW_MESSAGE)
     turn_id = said.json()["turn_id"]
@@ -208,6 +225,9 @@ async def anas(house: House, ana: Person) -> Belongings:
             "service_id": service.json()["id"],
             "link_id": link.json()["link"]["id"],
             "token_id": token.json()["token"]["id"],
+            "grant_id": (await house.grant(ana)).id,
+            "delegation_id": (await house.delegation(ana, await house.person(workspace_id))).id,
+            "tool_call_id": approval.tool_call_id or "",
             "user_id": ana.principal.user_id,
             "conversation_id": conversation_id,
             "turn_id": turn_id,
@@ -218,6 +238,7 @@ async def anas(house: House, ana: Person) -> Belongings:
             "budget_id": budget.json()["id"],
             "rule_id": rule.json()["id"],
             "branch": "trunk",
+            "version": "1999999999",
             "name": "her_own",
             "invitation_id": invited.json()["invitation"]["id"],
         }
