@@ -1,7 +1,7 @@
 """The breaker of one service: after many failures in a short time its calls rest, then one call at a time tries.
 
 It counts what `Unreachable` says (no connection, no answer in time, 5xx), not refusals and not 429. Times are UTC:
-other processes share the state (`core/store/services.py`).
+other processes share the state (`core/store/service_health.py`).
 """
 
 from collections import deque

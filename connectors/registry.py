@@ -11,14 +11,18 @@ from jsonschema import Draft202012Validator
 
 from connectors.arguments import check_arguments
 from connectors.base import Connector
+from connectors.email.connector import EmailConnector
 from connectors.files.connector import FilesConnector
 from connectors.files.folder import SUPPORTED as FILES_SUPPORTED
+from connectors.guarded import Resolve, resolve_by_system
 from connectors.manifest import ActionSpec, BadManifest, ConnectorManifest, Effect
 from connectors.tasks.connector import TasksConnector
+from connectors.web.connector import WebConnector
 from core.digest import canonical
 from core.errors import NotFound
 from core.permissions import Role
 from core.policy import CallFacts, Ruling, evaluate
+from core.smtp import SmtpSettings
 from core.store.database import Database
 
 
@@ -154,9 +158,31 @@ def _action_shown(action: BoundAction) -> dict[str, Any]:
     }
 
 
-def native_connectors(database: Database, files_root: Path) -> list[Connector]:
-    """Build the connectors that come with Assent; `files` only where the system can open folder by folder (POSIX)."""
+@dataclass(frozen=True)
+class Reach:
+    """What the settings say of the world outside: the mail server, and the private services that calls may go to."""
+
+    smtp: SmtpSettings | None = None
+    private_hosts: tuple[str, ...] = ()
+    resolve: Resolve = resolve_by_system
+
+
+def native_connectors(database: Database, files_root: Path, reach: Reach = Reach()) -> list[Connector]:
+    """Build the connectors that come with Assent and can be used here.
+
+    `files` only where the system can open folder by folder (POSIX), `email` only with a mail server: see `unused`.
+    """
     connectors: list[Connector] = [TasksConnector(database)]
     if FILES_SUPPORTED:
         connectors.append(FilesConnector(files_root))
+    connectors.append(WebConnector(reach.private_hosts, reach.resolve))
+    if reach.smtp is not None:
+        connectors.append(EmailConnector(reach.smtp))
     return connectors
+
+
+def unused(registry: Registry) -> list[tuple[ConnectorManifest, str]]:
+    """Give the connectors that come with Assent and cannot be used here, each with what is missing."""
+    needs = ((FilesConnector.manifest, "a system with POSIX folders"), (EmailConnector.manifest, "the setting `smtp`"))
+    there = {manifest.id for manifest in registry.manifests()}
+    return [(manifest, need) for manifest, need in needs if manifest.id not in there]

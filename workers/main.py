@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from connectors.channel import channel_client, set_up_channels
-from connectors.registry import Registry, native_connectors
+from connectors.registry import Reach, Registry, native_connectors
 from core.keys import KeyRing
 from core.rooms import Rooms
 from core.sealing import Sealer
@@ -268,7 +268,9 @@ async def run_workers(
     Memory starts once `begun` is set: it needs seconds of CPU, which the start of the product comes before.
     """
     database = database.behind(SQL_WIDTH)
-    registry = Registry.load(native_connectors(database, settings.files_dir))
+    registry = Registry.load(
+        native_connectors(database, settings.files_dir, Reach(settings.smtp, settings.private_hosts))
+    )
     wanted = frozenset(queues) if queues else QUEUES
     memory = _memory(settings, database, client, rooms, wanted)
     askable = Askable.of(memory.embedder, memory.index) if memory is not None else None

@@ -13,7 +13,7 @@ from connectors.manifest import load_manifest
 from connectors.web.charsets import as_text, media_type_of
 from connectors.web.page import take_out
 from core.clock import now
-from core.store.services import CHOSEN
+from core.store.service_health import CHOSEN
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"application/json", "application/ld+json", "application/xml", "application/rss+xml"})

@@ -14,7 +14,7 @@ from connectors.limits import Limits
 from connectors.registry import BoundAction
 from core.clock import now
 from core.rooms import Rooms
-from core.store import services
+from core.store import service_health
 from core.store.database import Database
 from core.store.work import change
 from core.tables.work import ToolCall
@@ -36,7 +36,7 @@ class Reaching(Protocol):
     """A connector that calls a service elsewhere."""
 
     def host_of(self, action: str, arguments: dict[str, Any]) -> str:
-        """Name the service that a call goes to; see core/store/services.py for those that people choose."""
+        """Name the service that a call goes to; see core/store/service_health.py for those that people choose."""
         ...
 
 
@@ -90,7 +90,7 @@ class Services:
         if key in self._writing:
             await asyncio.shield(self._writing[key])
         async with self._database.reading() as session:
-            row = await services.find(session, *key)
+            row = await service_health.find(session, *key)
         breaker = self._breaker(key)
         if row is not None:
             _check_pause(row.paused_until)
@@ -110,7 +110,7 @@ class Services:
 
     async def _claim(self, key: Key, seen: tuple[str, datetime | None], until: datetime) -> bool:
         async with change(self._database, self._rooms) as work:
-            return await services.claim(work, *key, seen, until)
+            return await service_health.claim(work, *key, seen, until)
 
     def _settle(self, key: Key, admission: Admission, *, ok: bool, detail: str | None = None) -> None:
         """Note the outcome at once here, and in SQL soon: the call's own outcome is what must be written first."""
@@ -130,19 +130,19 @@ class Services:
 
     async def _give_back(self, key: Key, until: datetime) -> None:
         async with change(self._database, self._rooms) as work:
-            await services.give_back(work, *key, until)
+            await service_health.give_back(work, *key, until)
 
     async def _note(self, key: Key, breaker: Breaker, *, changed: bool, ok: bool, detail: str | None) -> None:
         state, until, failures = breaker.state if changed else None, breaker.until, breaker.failures
         async with change(self._database, self._rooms) as work:
-            await services.note(
+            await service_health.note(
                 work, *key, ok=ok, failures=failures, detail=detail, breaker=state, open_until=until
             )  # fmt: skip
 
     async def _pause(self, key: Key, busy: Throttled) -> None:
         seconds = min(_PAUSE_SECONDS if busy.retry_after is None else busy.retry_after, _LONGEST_PAUSE)
         async with change(self._database, self._rooms) as work:
-            await services.pause(work, *key, now() + timedelta(seconds=seconds), busy.detail)
+            await service_health.pause(work, *key, now() + timedelta(seconds=seconds), busy.detail)
 
     def _later(self, key: Key, writing: Coroutine[Any, Any, None]) -> None:
         """Write after what is being written of the same service; the next call to it waits for that."""
