@@ -23,7 +23,7 @@ from core.rooms import LocalRooms
 from core.settings import Settings
 from core.store import consents
 from core.store.database import Database
-from core.tables.consent import Approval
+from core.tables.consent import Approval, Delegation, Grant
 from core.tables.identity import Identity
 from core.tables.people import Membership, Session, User, Workspace
 from core.tables.work import ToolCall, Turn
@@ -165,6 +165,41 @@ class House:
             session.add(row)
             await session.flush()
             await consents.write_parties(session, row)
+        return row
+
+    async def grant(self, who: Person, **more: Any) -> Grant:
+        """What lets this person's calls of `tasks.delete` pass, as they gave it."""
+        row = Grant(
+            id=new_id("grt"),
+            workspace_id=who.principal.workspace_id,
+            user_id=who.principal.user_id,
+            action="tasks.delete",
+            schema_digest="0" * 64,
+            patterns={"id": {"kind": "exact", "value": "tsk_1"}},
+            granted_by=who.principal.user_id,
+            created_at=now(),
+            expires_at=now() + timedelta(days=1),
+        )
+        row.sqlmodel_update(more)
+        async with self.database.writing() as session:
+            session.add(row)
+        return row
+
+    async def delegation(self, away: Person, deputy: Person, **more: Any) -> Delegation:
+        """What lets one decide in place of the other for a day."""
+        row = Delegation(
+            id=new_id("dlg"),
+            workspace_id=away.principal.workspace_id,
+            from_user_id=away.principal.user_id,
+            to_user_id=deputy.principal.user_id,
+            starts_at=now(),
+            ends_at=now() + timedelta(days=1),
+            created_by=away.principal.user_id,
+            created_at=now(),
+        )
+        row.sqlmodel_update(more)
+        async with self.database.writing() as session:
+            session.add(row)
         return row
 
 
