@@ -23,7 +23,7 @@ def may_settle(who: Principal) -> ColumnElement[bool]:
     of_theirs = ToolCall.workspace_id == who.workspace_id
     if who.role in _ALWAYS:
         return of_theirs
-    decides = exists(select(Approval.id).where(_STANDING, deciders.entitles(who)))
+    decides = exists(select(Approval.id).where(_STANDING, deciders.entitles(who)).correlate(ToolCall))
     return and_(of_theirs, or_(ToolCall.user_id == who.user_id, decides))
 
 
