@@ -13,6 +13,9 @@ from temporalio.client import Client
 
 from api.asks import Asks
 from api.bodies import JsonBodies
+from api.channels.door import ChannelDoor
+from api.channels.hooks import PREFIX as HOOKS_PATH
+from api.channels.hooks import router as hooks_router
 from api.checking import Models
 from api.edge import Edge
 from api.gateway.gateway import Gateway
@@ -40,6 +43,7 @@ from api.rest import (
     auth,
     branches,
     budgets,
+    channels,
     connectors,
     conversations,
     decisions,
@@ -113,6 +117,7 @@ NOUNS = (
     branches,
     modes,
     connectors,
+    channels,
     health,
     audit,
     tokens,
@@ -150,6 +155,7 @@ def _routes() -> list[BaseRoute]:
     whole = APIRouter(responses=_ERRORS)
     whole.include_router(nouns)
     whole.include_router(openai_router)
+    whole.include_router(hooks_router)
     return [*whole.routes, *page_routes()]
 
 
@@ -205,6 +211,7 @@ def build_doors(
         probes=Probes(settings, database, workflows.client, temporal, gateway.stats),
         memory=MemoryWorkflows(workflows),
         models=Models(settings, database, workflows),
+        channels=ChannelDoor(settings, database, rooms, audit_trail, intake, limits),
         searching=Searching(database, workflows, has_memory=settings.memory),
         proving=proving,
         enrolling=Enrolling(database, ring, audit_trail, proving),
@@ -212,7 +219,7 @@ def build_doors(
         oidc=OidcPeople(database, audit_trail, trips, signing, proving),
     )
     mcp = McpDoor(context)
-    rest = build_rest(context, _lifespan(gateway, intake, keys, mcp), mcp)
+    rest = build_rest(context, _lifespan(gateway, intake, keys, mcp, context.channels), mcp)
     # No on_startup here: it would take the lifespan away from FastAPI.
     whole: ASGIApp = socketio.ASGIApp(gateway.server, other_asgi_app=rest)
     return whole
@@ -236,6 +243,7 @@ def build_rest(
     )
     app.state.context = context
     app.state.openai = Desk(context)
+    app.state.hooks = context.channels.hooks
     if mcp is not None:
         app.router.routes.append(mcp.route())
     app.router.routes.extend(_ROUTES)
@@ -260,7 +268,11 @@ def _describe_problems(app: FastAPI) -> None:
 def _surround(app: FastAPI, settings: Settings) -> None:
     """Add the layers; the last one added is the outermost."""
     app.add_middleware(
-        JsonBodies, max_bytes=settings.body_bytes, larger={OPENAI_PATH: settings.prompt_bytes}, streamed=STREAMED
+        JsonBodies,
+        max_bytes=settings.body_bytes,
+        larger={OPENAI_PATH: settings.prompt_bytes},
+        streamed=STREAMED,
+        raw=(HOOKS_PATH,),
     )
     if settings.cors_origins:
         app.add_middleware(
@@ -275,13 +287,13 @@ def _surround(app: FastAPI, settings: Settings) -> None:
 
 
 def _lifespan(
-    gateway: Gateway, intake: Intake, keys: Tokens, mcp: McpDoor
+    gateway: Gateway, intake: Intake, keys: Tokens, mcp: McpDoor, channels: ChannelDoor
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
         await gateway.start()
         try:
-            async with mcp.live():
+            async with mcp.live(), channels.live():
                 yield
         finally:
             await gateway.aclose()

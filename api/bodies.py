@@ -24,8 +24,13 @@ class JsonBodies:
         max_bytes: int,
         streamed: frozenset[tuple[str, str]] = frozenset(),
         larger: Mapping[str, int] = MappingProxyType({}),
+        raw: tuple[str, ...] = (),
     ) -> None:
-        """Take what it stands before, the largest body, the (method, path) that stream, other sizes by path prefix."""
+        """Take what it stands before, the largest body, the (method, path) that stream, other sizes by path prefix.
+
+        What is under a prefix of `raw` streams too: others' webhooks, whose bytes are signed.
+        """
+        self._raw = raw
         self._app = app
         self._larger = larger
         self._streamed = streamed
@@ -33,7 +38,7 @@ class JsonBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or (scope["method"], scope["path"]) in self._streamed:
+        if scope["type"] != "http" or self._streams(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -45,6 +50,9 @@ class JsonBodies:
             await refusal(scope, receive, send)
         elif body is not None:
             await self._app(scope, _replay(body, receive), send)
+
+    def _streams(self, scope: Scope) -> bool:
+        return (scope["method"], scope["path"]) in self._streamed or scope["path"].startswith(self._raw)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Read the whole body; None when the client went away. Raises TooLarge, at the first byte that is too many."""

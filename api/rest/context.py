@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 
 from api.asks import Asks
+from api.channels.door import ChannelDoor
 from api.checking import Models
 from api.history import Histories
 from api.intake import Intake
@@ -55,6 +56,7 @@ class Context:
     memory: MemoryWorkflows
     models: Models
     searching: Searching
+    channels: ChannelDoor
     proving: Proving
     enrolling: Enrolling
     trips: Trips

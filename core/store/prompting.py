@@ -103,6 +103,14 @@ async def _reached(session: AsyncSession, approval: Approval) -> list[Identity]:
     return list(await identities.reached(session, approval.workspace_id, await eligible(session, approval)))
 
 
+async def ask_again(work: Work, approval_id: str, identity_id: str, ref: str) -> None:
+    """Prompt one account anew, for its person asked for that: whatever the cap and the hour."""
+    approval, identity = await work.session.get(Approval, approval_id), await work.session.get(Identity, identity_id)
+    if approval is not None and identity is not None and identity.thread is not None:
+        anew = {"ref": f"{approval_id}:{ref}", "body": {"at_once": True}}
+        await deliveries.put(work, _prompt(approval, identity).model_copy(update=anew))
+
+
 async def notify(work: Work, workspace_id: str, user_ids: Collection[str], ref: str, message: OutMessage) -> int:
     """Tell these people something on every account of theirs; saying it twice under one `ref` is saying it once.
 

@@ -67,6 +67,8 @@ class Prompts:
         if not ApprovalState(view.state).is_open or not asked:
             reason = "closed, or asked of others, before it was sent"
             raise NotWanted(reason)
+        if row.body.get("at_once"):
+            return
         until = quiet_until(user.quiet, user.time_zone, now())
         if until is not None and until < view.expires_at:
             raise NotYet(until, "quiet hours")

@@ -46,6 +46,7 @@ EXPECTED: dict[str, Line] = {
     "GET /invitations": Line(bo=403, eve=200),
     "POST /invitations": Line(bo=403, eve=201, body={"email": "new@x.test"}),
     "POST /invitations/{invitation_id}/revoke": Line(bo=403),
+    "GET /channels": LIST,
     "GET /conversations": LIST,
     "POST /conversations": Line(bo=201, eve=201, body={}),
     "GET /conversations/{conversation_id}": Line(),
@@ -97,6 +98,16 @@ EXPECTED: dict[str, Line] = {
     "DELETE /documents/{document_id}": Line(),
     "GET /approvals": LIST,
     "GET /approvals/{approval_id}": Line(),
+    "POST /approvals": Line(bo=201, eve=201, body={"title": "Deploy?", "action": "deploy.app"}),
+    "POST /approvals/{approval_id}/withdraw": Line(),
+    "POST /approvals/{approval_id}/consume": Line(body={"digest": "d"}),
+    "POST /approvals/{approval_id}/outcome": Line(body={"state": "done"}),
+    "GET /webhooks": Line(bo=403, eve=200),
+    "POST /webhooks": Line(bo=403, eve=201, body={"url": "https://example.com/hook"}),
+    "POST /webhooks/callback-secret": Line(bo=201, eve=201),
+    "POST /webhooks/{webhook_id}/test": Line(bo=403),
+    "POST /webhooks/{webhook_id}/disable": Line(bo=403),
+    "GET /webhooks/{webhook_id}/deliveries": Line(bo=403),
     "POST /approvals/{approval_id}/decision": Line(body=DECISION),
     "GET /approvals/{approval_id}/grant-suggestion": Line(),
     "GET /grants": LIST,
@@ -217,12 +228,14 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
     link = await ana.ask("POST", "/identities/links", json={"channel": "slack"})
     group = (await ana.ask("POST", "/groups", json={"name": "finance"})).json()["id"]
     await ana.ask("POST", f"/groups/{group}/members", json=hers)
+    webhook = await ana.ask("POST", "/webhooks", json={"url": "https://example.com/hers"})
     service = await ana.ask("POST", "/services", json={"name": "her bot"})
     return Belongings(
         {
             "identity_id": await house.identity(ana),
             "group_id": group,
             "service_id": service.json()["id"],
+            "webhook_id": webhook.json()["webhook"]["id"],
             "link_id": link.json()["link"]["id"],
             "token_id": token.json()["token"]["id"],
             "grant_id": (await house.grant(ana)).id,

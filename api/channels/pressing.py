@@ -1,0 +1,89 @@
+"""Buttons: a token only names a prompt; who pressed is the person whose account pressed, or nobody."""
+
+import re
+
+from api.channels.desk import Desk, Heard
+from api.channels.linking import DATA as LINKS
+from api.channels.linking import Linking, unknown
+from api.intake import Decided
+from connectors.channel import ButtonPressed, Channel
+from core.errors import AssentError, NotAllowed, TooMany, Unavailable
+from core.store import deliveries
+from core.store.work import change
+from core.tables.connect import Delivery
+from core.text import reveal
+from core.values import ApprovalState, DecisionVerdict
+
+_DATA = re.compile(r"a1:(?P<token>[A-Za-z0-9_-]{22}):(?P<answer>[yn])")
+_DONE = {ApprovalState.APPROVED: "Approved", ApprovalState.REJECTED: "Rejected"}
+
+
+class Pressing:
+    """Takes presses, and tells whoever pressed what came of it, in words."""
+
+    def __init__(self, desk: Desk, linking: Linking) -> None:
+        """Take what answering works with, and who links."""
+        self._desk = desk
+        self._linking = linking
+
+    async def take(self, heard: Heard, event: ButtonPressed, channel: Channel) -> None:
+        """Do what the button says, if it may be done. Raises Unavailable, TooMany: try again later."""
+        try:
+            said = await self._press(heard, event)
+        except (TooMany, Unavailable):
+            raise
+        except AssentError as error:
+            said = error.detail
+        try:
+            await channel.answer(event, said)
+        except AssentError:
+            return  # what came of it stands in the prompt, which is edited
+
+    async def _press(self, heard: Heard, event: ButtonPressed) -> str:
+        link, prompt = LINKS.fullmatch(event.data), _DATA.fullmatch(event.data)
+        if link is not None:
+            return await self._linking.answered(heard, link["link_id"], yes=link["answer"] == "y")
+        if heard.who is None:
+            return "I do not know this account: link it first, by /link in a private chat with me."
+        if prompt is None:
+            raise unknown()
+        row = await self._prompt(heard, prompt["token"])
+        verdict = DecisionVerdict.APPROVE if prompt["answer"] == "y" else DecisionVerdict.REJECT
+        return await self._decide(heard, event, row, verdict)
+
+    async def _prompt(self, heard: Heard, token: str) -> Delivery:
+        """Find the prompt that a token names. Raises NotFound, and NotAllowed, audited, for somebody else's."""
+        async with self._desk.database.reading() as session:
+            row = await deliveries.by_token(session, token)
+        here = (heard.channel, heard.account)
+        if row is None or row.approval_id is None or (row.channel, row.account) != here:
+            raise unknown()
+        if row.user_id != heard.person.user_id:
+            async with change(self._desk.database, self._desk.rooms) as work:
+                facts = {"door": heard.channel, "account": heard.as_account.external_id, "of": row.user_id}
+                await self._desk.audit.record(
+                    work, row.workspace_id, heard.person.user_id, "prompt.refused", row.approval_id, **facts
+                )
+            message = "This was asked of somebody else: only they can answer it here."
+            raise NotAllowed(message)
+        return row
+
+    async def _decide(self, heard: Heard, event: ButtonPressed, row: Delivery, verdict: DecisionVerdict) -> str:
+        who = heard.person
+        await self._desk.limits.check("decision", who.user_id)
+        digest = str(row.body.get("digest") or "")
+        decided = await self._desk.intake.submit_decision(
+            who, heard.channel, row.approval_id or "", verdict, digest, event.event_id, None
+        )
+        return _in_words(decided, verdict)
+
+
+def _in_words(decided: Decided, verdict: DecisionVerdict) -> str:
+    view = decided.approval
+    title = reveal(view.title)[:80]
+    if decided.state == "received":
+        return f"Kept, and counted as soon as the server can: {title}"
+    if view.state in _DONE:
+        return f"{_DONE[ApprovalState(view.state)]}: {title}"
+    yours = "approval" if verdict is DecisionVerdict.APPROVE else "rejection"
+    return f"Your {yours} counts; others are still to answer: {title}"
