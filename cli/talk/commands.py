@@ -10,12 +10,15 @@ from cli.talk import (
     conversation_commands,
     document_commands,
     fact_commands,
+    group_commands,
+    identity_commands,
     keeping_commands,
     memory_commands,
     mode_commands,
     model_commands,
     people_commands,
     profile_commands,
+    service_commands,
     token_commands,
     usage_commands,
 )
@@ -38,12 +41,13 @@ Turn = Annotated[str, typer.Argument(metavar="TURN", callback=an_id, help="A tur
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (login, logout, chat, stop, history, health):
+    for command in (login, logout, chat, stop, history, health, mcp):
         app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(usage_commands.usage)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.search)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.export)
     app.command("import", rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.import_)
+    app.command(rich_help_panel=_PANEL, epilog=_EXITS)(identity_commands.link)
     groups = {
         "approvals": (approval_commands.group(), "See and decide what waits for consent."),
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
@@ -52,6 +56,9 @@ def register(app: typer.Typer) -> None:
         "profile": (profile_commands.group(), "What the assistant is told about you."),
         "modes": (mode_commands.group(), "The ways of answering."),
         "users": (people_commands.group(), "The people of the workspace."),
+        "groups": (group_commands.group(), "People under a name that rules use."),
+        "identities": (identity_commands.group(), "Your accounts on channels."),
+        "services": (service_commands.group(), "Programs with a place of their own; they never decide."),
         "budget": (usage_commands.budget_group(), "The most that models may cost in a day or month."),
         "facts": (fact_commands.group(), "What is remembered of you: see, write, edit, forget."),
         "memory": (memory_commands.group(), "What is remembered: how it is, building it anew, checking it."),
@@ -142,3 +149,10 @@ def health(url: Url = None, *, as_json: Json = False) -> None:
 
     screen = Screen(as_json=as_json)
     run(show_health(screen, url), screen)
+
+
+def mcp() -> None:
+    """Serve MCP on stdin and stdout, for agents: consent, questions to people, and the connectors' actions."""
+    from cli.talk.mcp import serve
+
+    with_server(serve, as_json=False)

@@ -42,6 +42,24 @@ async def disable(server: Server, screen: Screen, user: str) -> None:
     await change(server, screen, "POST", f"/users/{user_id}/disable", None, "Disabled:")
 
 
+async def set_manager(server: Server, screen: Screen, user: str, manager: str | None) -> None:
+    """Say whom a person reports to, None for nobody."""
+    user_id = await find_person(server, user)
+    manager_id = await find_person(server, manager) if manager else None
+    await change(server, screen, "PATCH", f"/users/{user_id}", {"manager_id": manager_id}, "Changed:")
+
+
+async def state_same(server: Server, screen: Screen, user: str, other: str | None) -> None:
+    """State that two users are one person; None takes it back."""
+    path = f"/users/{await find_person(server, user)}/same-person-as"
+    if other is None:
+        await change(server, screen, "DELETE", path, None, "Counted on their own again:")
+    else:
+        await change(
+            server, screen, "POST", path, {"user_id": await find_person(server, other)}, "Counted as one person now:"
+        )
+
+
 async def find_person(server: Server, user: str) -> str:
     """Return the id of a person who is named by id or e-mail."""
     if "@" not in user:

@@ -10,6 +10,8 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL", help="Their e-mail addres
 User = Annotated[str, typer.Argument(metavar="USER", help="Their id or e-mail address.")]
 RoleOption = Annotated[Role, typer.Option("--role", help="What they may do.")]
 RoleArgument = Annotated[Role, typer.Argument(help="What they may do from now on.")]
+Manager = Annotated[str | None, typer.Argument(metavar="MANAGER", help="The manager's id or e-mail address.")]
+Other = Annotated[str | None, typer.Argument(metavar="OTHER", help="The other user's id or e-mail address.")]
 Name = Annotated[str | None, typer.Option("--name", help="How others see them.", show_default="from the e-mail")]
 
 
@@ -17,8 +19,9 @@ def group() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer()
     app.command("list")(list_)
-    for command in (invite, role, disable, add):
+    for command in (invite, role, manager, disable, add):
         app.command()(command)
+    app.command("same-person")(same_person)
     return app
 
 
@@ -41,6 +44,20 @@ def role(user: User, role: RoleArgument, *, as_json: Json = False) -> None:
     from cli.talk.people import set_role
 
     with_server(lambda server, screen: set_role(server, screen, user, role.value), as_json)
+
+
+def manager(user: User, manager: Manager = None, *, as_json: Json = False) -> None:
+    """Say whom somebody reports to, for rules that ask a manager; without MANAGER, nobody."""
+    from cli.talk.people import set_manager
+
+    with_server(lambda server, screen: set_manager(server, screen, user, manager), as_json)
+
+
+def same_person(user: User, other: Other = None, *, as_json: Json = False) -> None:
+    """State that two users are one person, whom a quorum counts once; without OTHER, take that back."""
+    from cli.talk.people import state_same
+
+    with_server(lambda server, screen: state_same(server, screen, user, other), as_json)
 
 
 def disable(user: User, *, as_json: Json = False) -> None:
