@@ -79,7 +79,8 @@ class Trips:
         try:
             claims = await self._claims(name, trip, returned)
         except AssentError as error:
-            _log.warning("a sign-in by a provider failed", provider=trip.provider, code=error.code, exc_info=True)
+            cause = type(error.__cause__).__name__
+            _log.warning("a sign-in by a provider failed", provider=trip.provider, code=error.code, cause=cause)
             return _back(trip, error=error.code)
         return _back(trip, ticket=await self._ticket(row, trip, claims))
 
