@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import idna
@@ -70,9 +70,13 @@ class Mailbox:
 
 def mailboxes(texts: Sequence[str]) -> list[Mailbox]:
     """Check addresses, each kept once; raises PermanentFailure that names the first that is none."""
+    return once(mailbox(text) for text in texts)
+
+
+def once(people: Iterable[Mailbox]) -> list[Mailbox]:
+    """Keep the first of each address."""
     found: dict[str, Mailbox] = {}
-    for text in texts:
-        one = mailbox(text)
+    for one in people:
         found.setdefault(one.address.lower(), one)
     return list(found.values())
 

@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from connectors.base import PermanentFailure
-from connectors.email.addresses import MOST_RECIPIENTS, Mailbox, mailboxes
+from connectors.email.addresses import MOST_RECIPIENTS, Mailbox, mailboxes, once
 from core.smtp import SmtpSettings
 from core.values import Value
 
@@ -25,7 +25,7 @@ class Letter(Value):
     @property
     def recipients(self) -> list[Mailbox]:
         """Everybody who gets it, once."""
-        return list({one.address.lower(): one for one in (*self.to, *self.cc)}.values())
+        return once((*self.to, *self.cc))
 
 
 def letter_of(to: Sequence[str], cc: Sequence[str], subject: str, text: str) -> Letter:
