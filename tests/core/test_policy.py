@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.messages import Approvers
+from core.consent import Assurance
 from core.permissions import Role
 from core.policy import CallFacts, Ruling, evaluate
+from core.policy.ruling import AskedParty
 from core.values import CallVerdict
 
 risks = st.sampled_from(["read", "write", "external_comms", "money", "destructive", "admin", "", "READ", "unknown"])
@@ -17,32 +18,49 @@ def facts(risk: str, role: str = "member", reason: str | None = None, *, repeats
     return CallFacts(action="note.x", risk=risk, allow_reason=reason, requester_role=role, repeats_once_only=repeats)
 
 
+ME_OR_OWNER = AskedParty(requester=True, roles=("owner",))
+OWNER = AskedParty(roles=("owner",))
+
+
+def party_of(ruling: Ruling) -> AskedParty | None:
+    """The one party that a ruling asks, if it asks."""
+    return ruling.asking.stages[0].needs[0].party if ruling.asking else None
+
+
 class TestEvaluate:
     @pytest.mark.parametrize(
-        ("given_facts", "verdict", "approvers"),
+        ("given_facts", "verdict", "asked"),
         [
-            (facts("read"), CallVerdict.ALLOW, Approvers()),
-            (facts("write", reason="harmless"), CallVerdict.ALLOW, Approvers()),
-            (facts("write"), CallVerdict.ASK, Approvers(requester=True, roles=("owner",))),
-            (facts("external_comms", reason="harmless"), CallVerdict.ASK, Approvers(requester=True, roles=("owner",))),
-            (facts("money"), CallVerdict.ASK, Approvers(requester=True, roles=("owner",))),
-            (facts("destructive"), CallVerdict.ASK, Approvers(roles=("owner",))),
-            (facts("destructive", "owner"), CallVerdict.ASK, Approvers(roles=("owner",))),
-            (facts("admin"), CallVerdict.ASK, Approvers(roles=("owner",))),
-            (
-                facts("write", reason="harmless", repeats=True),
-                CallVerdict.ASK,
-                Approvers(requester=True, roles=("owner",)),
-            ),
-            (facts("anything else"), CallVerdict.ASK, Approvers(requester=True, roles=("owner",))),
-            (facts("read", "viewer"), CallVerdict.DENY, Approvers()),
+            (facts("read"), CallVerdict.ALLOW, None),
+            (facts("write", reason="harmless"), CallVerdict.ALLOW, None),
+            (facts("write"), CallVerdict.ASK, ME_OR_OWNER),
+            (facts("external_comms", reason="harmless"), CallVerdict.ASK, ME_OR_OWNER),
+            (facts("money"), CallVerdict.ASK, ME_OR_OWNER),
+            (facts("destructive"), CallVerdict.ASK, OWNER),
+            (facts("destructive", "owner"), CallVerdict.ASK, OWNER),
+            (facts("admin"), CallVerdict.ASK, OWNER),
+            (facts("write", reason="harmless", repeats=True), CallVerdict.ASK, ME_OR_OWNER),
+            (facts("anything else"), CallVerdict.ASK, ME_OR_OWNER),
+            (facts("read", "viewer"), CallVerdict.DENY, None),
         ],
     )
-    def test_gives_the_first_rule_that_fits(self, given_facts: CallFacts, verdict: CallVerdict, approvers: Approvers):
+    def test_gives_the_first_rule_that_fits(
+        self, given_facts: CallFacts, verdict: CallVerdict, asked: AskedParty | None
+    ):
         ruling = evaluate(given_facts)
 
-        assert (ruling.verdict, ruling.approvers) == (verdict, approvers)
+        assert (ruling.verdict, party_of(ruling)) == (verdict, asked)
         assert ruling.rule
+
+    @pytest.mark.parametrize(
+        ("risk", "least"),
+        [("write", "L1"), ("external_comms", "L2"), ("money", "L2"), ("admin", "L3"), ("anything else", "L3")],
+    )
+    def test_is_as_sure_of_who_consents_as_the_risk_asks_for(self, risk: str, least: str):
+        asking = evaluate(facts(risk)).asking
+
+        assert asking is not None
+        assert asking.assurance == Assurance(least)
 
     @given(risk=risks, role=roles, reason=st.none() | st.just("harmless"), repeats=st.booleans())
     def test_allows_only_reads_and_writes_with_a_reason(self, risk: str, role: str, reason: str | None, repeats: bool):
@@ -53,7 +71,7 @@ class TestEvaluate:
             assert not repeats
             assert risk == "read" or (risk == "write" and reason)
         if ruling.verdict is CallVerdict.ASK:
-            assert ruling.approvers != Approvers()
+            assert party_of(ruling) not in {None, AskedParty()}
 
 
 class TestStricter:
@@ -68,11 +86,3 @@ class TestStricter:
     )
     def test_is_what_would_have_refused(self, now: CallVerdict, then: CallVerdict, expected: bool):
         assert Ruling(verdict=now, rule="r").is_stricter_than(then) is expected
-
-
-class TestApprovers:
-    def test_include_the_requester_only_when_named(self):
-        assert Approvers(requester=True).include("me", "member", "me")
-        assert not Approvers(requester=True).include("you", "owner", "me")
-        assert not Approvers(roles=("owner",)).include("me", "member", "me")
-        assert not Approvers().include("me", "owner", "me")
