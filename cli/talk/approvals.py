@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import typer
 
 from cli.talk.ending import ServerError, WrongUsage
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen, one_line
 from cli.talk.server import Server
 from cli.talk.values import lines_of
@@ -90,7 +91,7 @@ async def decide_approval(
     if not sure and not confirmed(approval, verdict):
         screen.say("Nothing was decided.")
         return 1
-    answer = await decide(server, approval, verdict, comment)
+    answer = await once_proved(server, screen, lambda: decide(server, approval, verdict, comment))
     if screen.json:
         screen.data(answer)
     else:

@@ -18,6 +18,7 @@ from cli.talk import (
     model_commands,
     people_commands,
     profile_commands,
+    proof_commands,
     service_commands,
     token_commands,
     usage_commands,
@@ -28,6 +29,10 @@ _PANEL = "Talk"
 _EXITS = "Exit codes: 0 fine, 1 an error, 2 wrong usage, 3 not signed in, 4 refused, 5 the server cannot be reached."
 Url = Annotated[str | None, typer.Option(help="The server's address.", show_default="the last one")]
 Email = Annotated[str | None, typer.Option(help="Your e-mail address; asked when not given.")]
+Provider = Annotated[
+    str | None,
+    typer.Option("--oidc", metavar="NAME", callback=an_id, help="Sign in by this provider, in your browser."),
+]
 Words = Annotated[str | None, typer.Argument(metavar="TEXT", help="What to say; without it, talk until you leave.")]
 Conversation = Annotated[
     str | None, typer.Option(metavar="ID", callback=an_id, help="Talk in this conversation, not in the latest.")
@@ -41,7 +46,7 @@ Turn = Annotated[str, typer.Argument(metavar="TURN", callback=an_id, help="A tur
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (login, logout, chat, stop, history, health, mcp):
+    for command in (login, logout, proof_commands.prove, chat, stop, history, health, mcp):
         app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(usage_commands.usage)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.search)
@@ -70,7 +75,13 @@ def register(app: typer.Typer) -> None:
 
 
 def login(
-    url: Url = None, email: Email = None, *, password_stdin: PasswordStdin = False, as_json: Json = False
+    url: Url = None,
+    email: Email = None,
+    oidc: Provider = None,
+    code: proof_commands.Code = None,
+    *,
+    password_stdin: PasswordStdin = False,
+    as_json: Json = False,
 ) -> None:
     """Sign in to a server; later commands go there."""
     from cli.talk.ending import run
@@ -78,7 +89,7 @@ def login(
     from cli.talk.signing import login as work
 
     screen = Screen(as_json=as_json)
-    run(work(screen, url, email, password_stdin=password_stdin), screen)
+    run(work(screen, url, email, password_stdin=password_stdin, code=code, provider=oidc), screen)
 
 
 def logout(*, as_json: Json = False) -> None:
