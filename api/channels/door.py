@@ -12,6 +12,7 @@ from api.intake import Intake
 from api.limits import Limits
 from connectors.channel import Capabilities, Channel, channel_client, channel_kinds, set_up_channels
 from core.clock import now
+from core.errors import Invalid
 from core.rooms import Rooms
 from core.settings import Settings
 from core.store import inbound
@@ -71,6 +72,14 @@ class ChannelDoor:
         finally:
             await self._hearing.aclose()
             await self._client.aclose()
+
+    def named(self, name: str) -> Channel:
+        """Give the channel of this name, the first of its accounts that is set up; raises Invalid."""
+        found = sorted(account for channel, account in self.channels if channel == name)
+        if not found:
+            message = "No channel of this name is set up here."
+            raise Invalid(message)
+        return self.channels[name, found[0]]
 
     async def listed(self) -> list[ChannelView]:
         """Give every channel there is, set up or not."""

@@ -16,9 +16,7 @@ from core.views import IdentityView, LinkView
 
 router = APIRouter(prefix="/identities", tags=["identities"])
 
-OfUser = Annotated[
-    str | None, Query(max_length=64, description="Somebody else's, by user id; for owners and admins.")
-]
+OfUser = Annotated[str | None, Query(max_length=64, description="Somebody else's, by user id; for owners and admins.")]
 _WRONG = "This code does not hold: it is wrong, used, or over. Ask for a new one in the chat."
 
 
@@ -29,10 +27,11 @@ class NewLink(Value):
 
 
 class MadeLink(Value):
-    """The link and its code, which nobody can see again."""
+    """The link and its code, which nobody can see again; `address` opens the chat with it, where the channel can."""
 
     link: LinkView
     code: str
+    address: str | None = None
 
 
 class Code(Value):
@@ -70,9 +69,10 @@ async def list_links(here: Here, who: Who, limit: Limit = 50, cursor: Cursor = N
 async def new_link(here: Here, who: Who, body: NewLink) -> MadeLink:
     """Make a code for your account on a channel: say it there within 10 minutes, and confirm there."""
     await here.limits.check("link", who.user_id)
+    channel = here.channels.named(body.channel)
     async with change(here.database, here.rooms) as work:
         view, code = await links.new_code(work, here.audit, who, body.channel)
-    return MadeLink(link=view, code=code)
+    return MadeLink(link=view, code=code, address=channel.address(code))
 
 
 @router.delete("/links/{link_id}")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.errors import NotFound
 from core.events import IdentityChanged
+from core.outgoing import plain
 from core.permissions import Principal, Role
 from core.store import deliveries, streams
 from core.store.audit import AuditTrail
@@ -203,7 +204,7 @@ async def say(work: Work, identity: Identity, about: str, text: str) -> None:
         channel=identity.channel,
         account=identity.account,
         thread=identity.thread,
-        body={"text": text},
+        body={"message": plain(text).model_dump(mode="json")},
     )
     await deliveries.put(work, wanted)
 

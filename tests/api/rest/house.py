@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 from temporalio.client import Client
 
 from api.app import build_doors
 from api.tokens import Tokens
+from connectors.telegram.channel import Telegram, TelegramConfig
 from core.clock import now
 from core.consent import ConsentPlan, Party, asks
 from core.errors import Unavailable
@@ -138,6 +140,13 @@ class House:
         token = self.tokens.access(user.id, opened.id, workspace_id)
         return Person(await self.tokens.authenticate(self.database, token), token, await self.http(token))
 
+    def set_up_telegram(self) -> None:
+        """Let there be a bot, which nobody calls."""
+        config = TelegramConfig(token=SecretStr(f"7000:{'x' * 30}"), mode="webhook")
+        bot = Telegram(config, httpx.AsyncClient())
+        bot._name = "assent_bot"
+        self.rest.state.context.channels.channels["telegram", bot.account] = bot
+
     async def identity(self, who: Person, channel: str = "telegram", external_id: str | None = None) -> str:
         """An account of that person on a channel."""
         row = Identity(
@@ -257,4 +266,5 @@ async def open_house(settings: Settings, database: Database, ring: KeyRing) -> A
         house.workflows, house.rooms = workflows, rooms
         house.rest.state.context = replace(house.rest.state.context, memory=AwayMemory(workflows))
         await keep.enter_async_context(house.rest.router.lifespan_context(house.rest))
+        house.set_up_telegram()
         yield house

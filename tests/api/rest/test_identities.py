@@ -61,6 +61,15 @@ class TestWebFirst:
         assert [one["external_id"] for one in await listed(ana)] == ["7"]
         assert [one["state"] for one in (await ana.ask("GET", "/identities/links")).json()["items"]] == ["linked"]
 
+    async def test_the_address_opens_the_chat_with_the_code(self, ana):
+        made = (await ana.ask("POST", "/identities/links", json={"channel": "telegram"})).json()
+
+        assert made["address"] == f"https://t.me/assent_bot?start={made['code']}"
+
+    @pytest.mark.parametrize("channel", ["slack", "TELEGRAM", "", "a" * 100])
+    async def test_a_channel_that_is_not_set_up_is_refused(self, ana, channel):
+        assert (await ana.ask("POST", "/identities/links", json={"channel": channel})).status_code == 422
+
     async def test_the_code_is_shown_once(self, ana):
         code = (await ana.ask("POST", "/identities/links", json={"channel": "telegram"})).json()["code"]
 

@@ -225,7 +225,7 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
     budget = await ana.ask("POST", "/budgets", json={"period": "day", "tokens": 5, **hers})
     rule = await ana.ask("POST", "/model-rules", json={"allowed": [], **hers})
     token = await ana.ask("POST", "/tokens", json={"name": "hers"})
-    link = await ana.ask("POST", "/identities/links", json={"channel": "slack"})
+    link = await ana.ask("POST", "/identities/links", json={"channel": "telegram"})
     group = (await ana.ask("POST", "/groups", json={"name": "finance"})).json()["id"]
     await ana.ask("POST", f"/groups/{group}/members", json=hers)
     webhook = await ana.ask("POST", "/webhooks", json={"url": "https://example.com/hers"})
