@@ -8,7 +8,7 @@ from connectors.registry import BoundAction
 from core.errors import AssentError
 from core.faults import crash_point
 from core.messages import Acted, ActInput
-from core.policy import Ruling
+from core.policy import Asking, Ruling
 from core.rooms import Rooms
 from core.store import approvals, calls, consents, plans
 from core.store.database import Database
@@ -51,8 +51,11 @@ class Again:
         """Void the consent and request it anew; where that cannot be, the call is not run and says why."""
         try:
             prospect = await self._look(step)
+            return await self._ask(step, prospect, reason)
         except NotAsked as why:
             return await self._give_up(step, f"{reason}: {why}")
+
+    async def _ask(self, step: ActInput, prospect: Prospect, reason: str) -> Acted:
         async with change(self.database, self.rooms) as work:
             turn, call = await calls.lock(work.session, step.tool_call_id)
             newest = await calls.approval_of(work.session, call.id)
@@ -83,13 +86,14 @@ class Again:
             call = _renewed(call, action)
             async with self.database.reading() as session:
                 ruling = await self.gate.judge.rule(session, call, action)
-                if ruling.asking is not None:
-                    plans.check_reason(ruling.asking, old.reason if old else None)
-                    await self.gate.judge.plan_of(session, call, ruling)
+                plans.check_reason(_asking_of(ruling), old.reason if old else None)
+                await self.gate.judge.plan_of(session, call, ruling)
             return Prospect(call, old, action, ruling, await self.gate.judge.preview(action, call))
         except AssentError as error:
             raise NotAsked(error.detail) from error
-        except Exception as error:
+        except NotAsked:
+            raise
+        except Exception as error:  # a connector may raise anything
             _log.exception("a connector cannot say what it would do", action=call.action, tool_call_id=call.id)
             message = "the connector does not say what this would do"
             raise NotAsked(message) from error
@@ -100,15 +104,18 @@ class Again:
         call.risk, call.effect = prospect.call.risk, prospect.call.effect
         warnings = (f"Asked again: {reason}.", *prospect.preview.warnings)
         old = prospect.old
-        return await self.gate.judge.request(
-            work.session,
-            call,
-            prospect.action,
-            prospect.ruling,
-            prospect.preview.model_copy(update={"warnings": warnings}),
-            old.reason if old else None,
-            generation=old.generation + 1 if old else 0,
-        )
+        try:
+            return await self.gate.judge.request(
+                work.session,
+                call,
+                prospect.action,
+                prospect.ruling,
+                prospect.preview.model_copy(update={"warnings": warnings}),
+                old.reason if old else None,
+                generation=old.generation + 1 if old else 0,
+            )
+        except (AssentError, ValueError) as error:
+            raise NotAsked(error.detail if isinstance(error, AssentError) else str(error)) from error
 
     async def _give_up(self, step: ActInput, reason: str) -> Acted:
         async with change(self.database, self.rooms) as work:
@@ -121,6 +128,13 @@ class Again:
         facts = {"reason": reason, "again": new.id, "action": call.action}
         subject, kind = (old.id, "approval.void") if old else (call.id, "call.held")
         await self.gate.audit.record(work, call.workspace_id, "server", kind, subject, **facts)
+
+
+def _asking_of(ruling: Ruling) -> Asking:
+    if ruling.asking is None:
+        message = "the rules ask nobody about it now, so it can be tried anew"
+        raise NotAsked(message)
+    return ruling.asking
 
 
 def _renewed(call: ToolCall, action: BoundAction) -> ToolCall:
