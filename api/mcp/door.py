@@ -3,6 +3,7 @@
 Protocol: https://modelcontextprotocol.io/specification (revisions up to 2026-07-28, as the SDK speaks them).
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,9 +48,21 @@ class McpDoor:
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[None]:
-        """Serve within."""
-        async with self._manager.run():
+        """Serve within, in a task of its own: whoever ends it may be another task than who began it."""
+        ready, over = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(self._serve(ready, over))
+        await asyncio.wait([task, begun := asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        try:
             yield
+        finally:
+            over.set()
+            await task
+
+    async def _serve(self, ready: asyncio.Event, over: asyncio.Event) -> None:
+        async with self._manager.run():
+            ready.set()
+            await over.wait()
 
     def route(self) -> Route:
         """Give the route to add to the application."""
