@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from connectors.manifest import ConnectorManifest, Risk
-from connectors.registry import BoundAction, Registry, native_connectors
+from connectors.registry import BoundAction, Reach, Registry, native_connectors
 from core.errors import AssentError
 from core.permissions import Role
+from core.smtp import SmtpSettings
 from core.store.database import open_database
 from core.values import CallVerdict
 
 FOLDER = Path(__file__).resolve().parent.parent / "connectors"
+_SMTP = SmtpSettings(host="localhost", from_address="desk@example.com")
 _NEVER_ALLOWED = {Risk.DESTRUCTIVE, Risk.ADMIN, Risk.MONEY, Risk.EXTERNAL_COMMS}
 
 
@@ -61,7 +63,7 @@ def _policy_problems(action: BoundAction) -> list[str]:
 async def _main() -> int:
     async with open_database("sqlite+aiosqlite:///never-opened.db") as database:  # nothing here connects
         try:
-            registry = Registry.load(native_connectors(database, FOLDER))
+            registry = Registry.load(native_connectors(database, FOLDER, Reach(smtp=_SMTP)))
         except AssentError as error:
             print(error.detail)
             return 1

@@ -14,7 +14,7 @@ MAX_TITLE = 300
 MAX_TEXT = 60_000
 CPU_SECONDS = 8
 MEMORY_BYTES = 700_000_000
-_DROPPED = ("script", "style", "noscript", "template", "svg", "head", "iframe", "object", "canvas")
+_DROPPED = ("title", "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "canvas")
 _BLOCKS = re.compile(
     r"h[1-6]|p|div|li|ul|ol|table|tr|pre|blockquote|section|article|header|footer|main|nav|aside|form|figure|dl|dt|dd"
     r"|hr|br|body"

@@ -16,7 +16,7 @@ _ROOT = Path(connectors.__file__).parent.parent
 _SECONDS = 12.0
 
 
-async def take_out(body: bytes, charset: str | None, url: str) -> dict[str, Any]:
+async def take_out(body: bytes, charset: str | None, url: str, seconds: float = _SECONDS) -> dict[str, Any]:
     """Give title, text and links of a page of HTML; PermanentFailure when it takes too long or cannot be read."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connectors.web.child", charset or "", url),
@@ -28,7 +28,7 @@ async def take_out(body: bytes, charset: str | None, url: str) -> dict[str, Any]
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(seconds):
             told, _ = await child.communicate(body)
     except TimeoutError:
         raise PermanentFailure("It takes longer to read the page than a page may.") from None

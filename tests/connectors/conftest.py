@@ -1,6 +1,6 @@
 """A database with people in two workspaces, the native connectors on it, and contexts of their calls."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,11 +10,14 @@ from sqlmodel import SQLModel
 import core.tables  # noqa: F401 - fills the metadata
 from connectors.base import CallContext
 from connectors.files.connector import FilesConnector
-from connectors.registry import Registry, native_connectors
+from connectors.registry import Reach, Registry, native_connectors
 from core.clock import now
 from core.ids import new_id
+from core.smtp import SmtpSettings
 from core.store.database import Database, open_database
 from core.tables.people import User, Workspace
+from tests.connectors.hostile import Hostile, hostile_server
+from tests.doubles.smtp_server import SmtpDouble, smtp_server
 
 MakeContext = Callable[..., CallContext]
 
@@ -31,9 +34,35 @@ def files_root(tmp_path) -> Path:
     return tmp_path / "files"
 
 
+@pytest.fixture(scope="session")
+async def website() -> AsyncIterator[Hostile]:
+    async with hostile_server() as running:
+        yield running
+
+
 @pytest.fixture
-def registry(database, files_root) -> Registry:
-    return Registry.load(native_connectors(database, files_root))
+def hostile(website) -> Hostile:
+    """A web server that also does what none should; nobody has asked it yet."""
+    website.heads.clear()
+    return website
+
+
+@pytest.fixture(scope="session")
+def mail(tmp_path_factory) -> Iterator[SmtpDouble]:
+    """A mail server that takes everything."""
+    with smtp_server(tmp_path_factory.mktemp("mail")) as running:
+        yield running
+
+
+@pytest.fixture
+def reach(hostile, mail) -> Reach:
+    smtp = SmtpSettings(host="127.0.0.1", port=mail.port, tls="none", from_address="desk@home.example")
+    return Reach(smtp, (hostile.address,))
+
+
+@pytest.fixture
+def registry(database, files_root, reach) -> Registry:
+    return Registry.load(native_connectors(database, files_root, reach))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import zlib
 from collections.abc import AsyncIterator
@@ -51,7 +52,7 @@ class Hostile:
         _send(writer, gzip.compress(PAGE), "content-encoding: gzip\r\ncontent-type: text/html")
 
     async def _bomb(self, writer, query):
-        _send(writer, gzip.compress(bytes(300 * MIB), 9), "content-encoding: gzip\r\ncontent-type: text/plain")
+        _send(writer, _bomb(), "content-encoding: gzip\r\ncontent-type: text/plain")
 
     async def _deflate(self, writer, query):
         _send(writer, zlib.compress(bytes(100 * MIB)), "content-encoding: deflate\r\ncontent-type: text/plain")
@@ -103,10 +104,15 @@ class Hostile:
 
     async def _typed(self, writer, query):
         kind, _, body = query.partition("&")
-        _send(writer, bytes.fromhex(body), f"content-type: {kind.replace('+', ' ')}")
+        _send(writer, bytes.fromhex(body), f"content-type: {kind.replace('%20', ' ')}")
 
     async def _cookie(self, writer, query):
         _send(writer, PAGE, "content-type: text/html\r\nset-cookie: secret=1; path=/")
+
+
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(300 * MIB), 1)
 
 
 def _send(writer, body, headers):

@@ -73,7 +73,7 @@ class TestSending:
         assert (message["to"], message["cc"], message["subject"]) == (
             "ana@example.com", "ben@example.com, ANA@example.com", "Grüße 🎉",
         )  # fmt: skip
-        assert message.get_content().strip() == "Größe: 3 €\n.\nEnd"
+        assert message.get_content().splitlines() == ["Größe: 3 €", ".", "End"]
         assert (message["from"], message["auto-submitted"]) == ("desk@home.example", "auto-generated")
         assert message["message-id"] == told["message_id"]
         assert abs(message["date"].datetime - datetime.now(UTC)) < timedelta(minutes=1)

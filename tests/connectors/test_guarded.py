@@ -20,12 +20,6 @@ PUBLIC = "93.184.215.14"
 
 
 @pytest.fixture
-async def hostile():
-    async with hostile_server() as running:
-        yield running
-
-
-@pytest.fixture
 async def client(hostile):
     """A client whose operator allowed the hostile server, and nothing else."""
     async with open_guarded([hostile.address]) as opened:
