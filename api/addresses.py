@@ -4,6 +4,7 @@ Names are looked up when something is sent, by the guarded transport: what they 
 """
 
 import ipaddress
+import re
 
 import httpx
 
@@ -11,6 +12,8 @@ from connectors.addresses import PrivateHosts, is_public
 from core.errors import Invalid
 
 _PORTS = {"http": 80, "https": 443}
+_LAST = 65_535
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 def check_webhook_url(text: str, private: PrivateHosts) -> str:
@@ -20,7 +23,13 @@ def check_webhook_url(text: str, private: PrivateHosts) -> str:
     except (httpx.InvalidURL, ValueError) as error:
         raise Invalid("This is no address.") from error
     port = url.port or _PORTS.get(url.scheme)
-    if port is None or not url.host or url.userinfo or url.fragment:
+    if (
+        port is None
+        or port > _LAST
+        or not _HOST.fullmatch(url.raw_host.decode("ascii"))
+        or url.userinfo
+        or url.fragment
+    ):
         message = "A webhook's address is https://HOST/PATH, without a user or password in it."
         raise Invalid(message)
     if private.names(url.host, port):

@@ -45,7 +45,7 @@ async def list_webhooks(here: Here, who: Who, limit: Limit = 50, cursor: Cursor 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create(here: Here, who: Who, body: NewWebhook) -> MadeWebhook:
     """Have an address told of events; for owners and admins."""
-    await here.limits.check("token", who.user_id)
+    await here.limits.check("ask", who.user_id)
     url = check_webhook_url(body.url, PrivateHosts.parse(here.settings.webhook_hosts))
     events = tuple(dict.fromkeys(body.events))
     async with change(here.database, here.rooms) as work:
@@ -56,7 +56,7 @@ async def create(here: Here, who: Who, body: NewWebhook) -> MadeWebhook:
 @router.post("/callback-secret", status_code=status.HTTP_201_CREATED)
 async def renew_callback_secret(here: Here, who: Who) -> MadeWebhook:
     """Make the secret that signs the callbacks of your own requests from now on; an earlier one signs no more."""
-    await here.limits.check("token", who.user_id)
+    await here.limits.check("ask", who.user_id)
     async with change(here.database, here.rooms) as work:
         view, secret = await webhooks.renew_callback_secret(work, here.audit, here.sealer, who)
     return MadeWebhook(webhook=view, secret=secret)
@@ -65,7 +65,7 @@ async def renew_callback_secret(here: Here, who: Who) -> MadeWebhook:
 @router.post("/{webhook_id}/test", status_code=status.HTTP_202_ACCEPTED)
 async def test(here: Here, who: Who, webhook_id: PathId) -> DeliveryView:
     """Send it a message of type `webhook.test`; its deliveries tell what became of it."""
-    await here.limits.check("token", who.user_id)
+    await here.limits.check("ask", who.user_id)
     async with change(here.database, here.rooms) as work:
         return await webhooks.test(work, who, webhook_id)
 

@@ -207,7 +207,7 @@ async def own(session: AsyncSession, who: Principal, approval_id: str) -> Approv
     """Lock an outside request of this asker; raises NotFound for anybody else's."""
     row = await approvals.lock(session, approval_id)
     if row.requester_id != who.user_id or row.workspace_id != who.workspace_id or row.origin != ORIGIN:
-        message = "There is no such request of yours."
+        message = "There is no such approval."
         raise NotFound(message)
     return row
 
