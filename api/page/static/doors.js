@@ -32,6 +32,11 @@ export class Doors {
   setup = () => this.plain("GET", "/setup");
   createOwner = async (body) => this.keep(await this.plain("POST", "/setup", body));
   signIn = async (body) => this.keep(await this.plain("POST", "/auth/sign-in", body));
+  secondStep = async (ceremony_id, proof) => this.keep(await this.plain("POST", "/auth/second-factor", { ceremony_id, proof }));
+  passkeySignIn = async (proof) => this.keep(await this.plain("POST", "/auth/passkey-sign-in", { proof }));
+  providers = () => this.plain("GET", "/auth/oidc");
+  beginOidc = (name, purpose) => (purpose === "sign-in" ? this.plain("POST", `/auth/oidc/${name}/begin`, { purpose }) : this.post(`/auth/oidc/${name}/begin`, { purpose }));
+  oidcSignIn = async (ticket) => this.keep(await this.plain("POST", "/auth/oidc/sign-in", { ticket }));
   acceptInvitation = async (body) => this.keep(await this.plain("POST", "/invitations/accept", body));
 
   async signOut() {

@@ -4,6 +4,9 @@ import { App } from "./app.js";
 import { approvalCard, headline } from "./approval.js";
 import { Doors } from "./doors.js";
 import { h, keyed, left, reveal } from "./dom.js";
+import { canUsePasskeys } from "./passkey.js";
+import { leave, passkeyProof, proved, secondStepView } from "./proving.js";
+import { openSecurity } from "./security.js";
 import { signView } from "./sign.js";
 import { ENDED, isAsked } from "./timeline.js";
 import { conversationList, pendingApprovals } from "./state.js";
@@ -20,28 +23,81 @@ const invitation = () => new URLSearchParams(location.hash.slice(1)).get("invita
 const asked = () => new URLSearchParams(location.search).get("approval");
 const wanted = () => new URLSearchParams(location.hash.slice(1)).get("conversation");
 
+// What a provider's page led back with; it is taken out of the address at once.
+function cameBack() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  if (!said.has("oidc-ticket") && !said.has("oidc-error")) return null;
+  history.replaceState(null, "", location.pathname);
+  return { ticket: said.get("oidc-ticket"), purpose: said.get("for") ?? "sign-in" };
+}
+
 async function begin() {
   home = null;
-  const token = invitation();
+  const token = invitation(), back = cameBack();
+  if (back && doors.isSignedIn) return enter(), finish(back);
+  if (back) return finishSignIn(back);
   if (token) return sign("invitation", (form) => doors.acceptInvitation({ ...form, token }));
   if (doors.isSignedIn) return enter();
   try {
     const { needed } = await doors.setup();
     if (needed) sign("setup", doors.createOwner);
-    else sign("signIn", doors.signIn);
+    else await signIn();
   } catch (problem) {
     root.replaceChildren(h("p", { class: "center warning", role: "alert" }, problem.message));
     setTimeout(begin, 2000);
   }
 }
 
-function sign(kind, submit) {
+function sign(kind, submit, others, complaint) {
+  const cleared = () => kind === "invitation" && history.replaceState(null, "", location.pathname);
   root.replaceChildren(signView(kind, async (form) => {
-    await submit(form);
-    if (kind === "invitation") history.replaceState(null, "", location.pathname);
-    enter();
-  }));
+    if (await inSteps(() => submit(form))) cleared(), enter();
+  }, others, complaint));
   root.querySelector("input").focus();
+}
+
+async function signIn(complaint) {
+  const providers = await doors.providers().catch(() => ({ items: [] }));
+  const byPasskey = async () => {
+    await doors.passkeySignIn(await passkeyProof(() => doors.plain("POST", "/auth/passkey-options", {})));
+    enter();
+  };
+  sign("signIn", doors.signIn, [
+    ...(canUsePasskeys() ? [[words.usePasskey, byPasskey]] : []),
+    ...providers.items.map((one) => [words.through2(one.title), async () => leave(await doors.beginOidc(one.name, "sign-in"))]),
+  ], complaint);
+}
+
+// Whether the sign-in is complete; where more is asked for, that is shown in its place.
+async function inSteps(work) {
+  try {
+    await work();
+    return true;
+  } catch (problem) {
+    if (problem.code !== "second_factor_required") throw problem;
+    root.replaceChildren(secondStepView(doors, problem.more, () => (history.replaceState(null, "", location.pathname), enter())));
+    root.querySelector("input, button").focus();
+    return false;
+  }
+}
+
+async function finishSignIn({ ticket, purpose }) {
+  if (!ticket || purpose !== "sign-in") return signIn(words.providerFailed);
+  try {
+    if (await inSteps(() => doors.oidcSignIn(ticket))) enter();
+  } catch (problem) {
+    await signIn(problem.message);
+  }
+}
+
+// A trip that somebody who is signed in made: to link an account, or to prove who they are.
+function finish({ ticket, purpose }) {
+  return guarded(async () => {
+    if (!ticket) throw new Error(words.providerFailed);
+    if (purpose === "link") await proved(doors, () => doors.post("/auth/oidc/accounts", { ticket }));
+    if (purpose === "prove") await doors.post("/auth/prove", { method: "oidc", ticket });
+    if (purpose !== "sign-in") home.offer(purpose === "link" ? words.linked : words.provedNow, words.close, () => undefined);
+  });
 }
 
 function enter() {
@@ -98,7 +154,7 @@ const actions = {
   show: (branchId) => guarded(() => app.show(branchId)),
   recall: (turnId) => app.recall(turnId),
   retry: (id) => guarded(() => app.retry(id)),
-  decide: (approval, verdict, comment) => app.decide(approval, verdict, comment),
+  decide: (approval, verdict, comment) => proved(doors, () => app.decide(approval, verdict, comment)),
   stop: () => guarded(() => Promise.all(running().map((turn) => app.stop(turn.id)))),
 };
 
@@ -133,7 +189,7 @@ function homeView() {
   const alone = h("section", { class: "log alone", "aria-label": words.approval }, h("button", { type: "button", class: "link", onclick: actions.close }, `‹ ${words.back}`), card);
   const talk = talkView(actions);
   const element = h("div", { class: "home" },
-    h("header", {}, h("h1", { class: "brand" }, words.product), status, who, h("button", { type: "button", onclick: () => doors.signOut() }, words.signOut)),
+    h("header", {}, h("h1", { class: "brand" }, words.product), status, who, h("button", { type: "button", onclick: () => guarded(() => openSecurity(doors)) }, words.security), h("button", { type: "button", onclick: () => doors.signOut() }, words.signOut)),
     h("div", { class: "notices" }, offline, problem, offer),
     h("aside", {},
       h("section", { "aria-labelledby": "inbox-title" }, inboxTitle, inboxEmpty, inbox),

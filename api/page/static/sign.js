@@ -3,14 +3,15 @@
 import { h } from "./dom.js";
 import { words } from "./words.js";
 
-export function signView(kind, submit) {
+// others: [label, work] for each other way in.
+export function signView(kind, submit, others = [], complaint = "") {
   const forms = {
     setup: [words.setupTitle, words.setupHelp, words.setupButton, [code(), email(), name(), newPassword(), workspace()]],
     invitation: [words.inviteTitle, words.inviteHelp, words.inviteButton, [name(), newPassword()]],
     signIn: [words.signIn, "", words.signIn, [email(), password()]],
   };
   const [title, help, button, fields] = forms[kind];
-  const error = h("p", { class: "warning", role: "alert" });
+  const error = h("p", { class: "warning", role: "alert" }, complaint);
   const press = h("button", { type: "submit", class: "primary" }, button);
   const form = h("form", { class: "card sign", onsubmit: async (event) => {
     event.preventDefault();
@@ -22,7 +23,11 @@ export function signView(kind, submit) {
       error.textContent = problem.message;
       press.disabled = false;
     }
-  } }, h("h1", {}, title), help && h("p", { class: "quiet" }, help), fields, error, press);
+  } }, h("h1", {}, title), help && h("p", { class: "quiet" }, help), fields, error, press,
+    others.map(([label, work]) => h("button", { type: "button", onclick: async () => {
+      error.textContent = "";
+      await work().catch((problem) => (error.textContent = problem.message));
+    } }, label)));
   return h("main", { class: "center-box" }, h("p", { class: "brand" }, words.product), form);
 }
 
