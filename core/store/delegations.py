@@ -209,7 +209,7 @@ async def _members(session: AsyncSession, row: Delegation) -> dict[str, str]:
     statement = select(Membership.user_id, Membership.id).where(
         Membership.workspace_id == row.workspace_id, Membership.user_id.in_([row.from_user_id, row.to_user_id])
     )
-    return dict((await session.execute(statement)).tuples().all())
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def _tell(work: Work, row: Delegation) -> None:
@@ -220,7 +220,7 @@ async def _tell(work: Work, row: Delegation) -> None:
 
 async def _view(session: AsyncSession, row: Delegation) -> DelegationView:
     names = select(User.id, User.name).where(User.id.in_([row.from_user_id, row.to_user_id]))
-    name_of: dict[str, str] = dict((await session.execute(names)).tuples().all())
+    name_of = {row[0]: row[1] for row in await session.execute(names)}
     known = row.model_dump(include=set(DelegationView.model_fields))
     told = {"from_name": name_of.get(row.from_user_id, ""), "to_name": name_of.get(row.to_user_id, "")}
     return DelegationView.model_validate({**known, **told})

@@ -193,7 +193,7 @@ async def revoke(work: Work, audit: AuditTrail, who: Principal, grant_id: str) -
 async def view_of(session: AsyncSession, row: Grant) -> GrantView:
     """Show a grant, with what its patterns say in words."""
     names = select(User.id, User.name).where(User.id.in_([row.user_id, row.granted_by]))
-    name_of: dict[str, str] = dict((await session.execute(names)).tuples().all())
+    name_of = {row[0]: row[1] for row in await session.execute(names)}
     known = row.model_dump(include=set(GrantView.model_fields))
     says = {name: patterns_of.says(one) for name, one in patterns_of.read(row.patterns).items()}
     told = {"user_name": name_of.get(row.user_id, ""), "granted_by_name": name_of.get(row.granted_by, "")}
