@@ -39,6 +39,13 @@ SAID = [
     ("list files", "files.list", {}),
     ("list files in notes", "files.list", {"folder": "notes"}),
     ("delete the file notes.txt", "files.delete", {"path": "notes.txt"}),
+    ("fetch https://example.com/a/b.html", "web.fetch", {"url": "https://example.com/a/b.html"}),
+    ("what does the page https://example.com/ say?", "web.fetch", {"url": "https://example.com/"}),
+    (
+        "send an email to ana@example.com and ben@example.com about the plan saying It is ready",
+        "email.send",
+        {"to": ["ana@example.com", "ben@example.com"], "subject": "plan", "text": "It is ready"},
+    ),
 ]
 
 
@@ -66,6 +73,12 @@ class TestNewcomer:
         step = decide(exchanges((UserSaid(text),)), tools)
 
         assert [(call.name, call.arguments) for call in step.calls] == [(name, arguments)]
+
+    def test_what_is_missing_of_a_message_is_asked_for(self, tools):
+        step = decide(exchanges((UserSaid("send an email to ana@example.com about lunch"),)), tools)
+
+        assert step.calls == ()
+        assert "text" in str(step)
 
     def test_every_plain_example_finds_its_own_action(self, tools):
         plain = [(example, tool.name) for tool in tools for example in tool.spec.examples if "{" not in example]

@@ -13,8 +13,10 @@ FILE = re.compile(
     r"(?<![\w./\\-])(?:[\w\-.]+/)*[\w\-]*\.?[\w\-]+\.[A-Za-z0-9]{1,8}(?![\w/])|(?<!\w)(?:[\w\-.]+/)+[\w\-.]*"
 )
 ID = re.compile(r"^(?=.*\d)[A-Za-z]{2,8}[_-][A-Za-z0-9-]{6,}$|^[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}$")
+URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]", re.IGNORECASE)
 EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;.]+")
 NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:\.\d+)?(?![\w.]\d|\w)")
+_FORMS = {"email": EMAIL, "uri": URL}
 MOST_ANSWER = 200
 _EDGE = " \t\n\r,;:!.-\u2013\u2014"
 _LEAD = re.compile(r"^(?:the|a|an|my|our|your|this|that|these|those|new|another)\s+", re.IGNORECASE)
@@ -62,6 +64,7 @@ def from_slots(tool: Tool, slots: dict[str, str], *, with_noun: bool) -> Filled 
             named[name] = value
         elif (fitting := _fitting(value, tool.properties[name])) is not None:
             arguments[name] = fitting
+            sure = sure or _form_of(tool.properties[name]) is not None
         else:
             return None
     return Filled(arguments, named, sure)
@@ -106,10 +109,15 @@ def _fitting(value: str, schema: dict[str, Any]) -> Any:
         number = NUMBER.search(value)
         given = coerce_value(number.group(), schema) if number else None
         return None if isinstance(given, str) else given
-    if schema.get("format") == "email":
-        address = EMAIL.search(value)
-        return address.group() if address else None
+    if form := _form_of(schema):
+        found = list(dict.fromkeys(form.findall(value)))
+        return (found if "items" in schema else found[0]) if found else None
     return None if isinstance(given, str) and types and "string" not in types else given
+
+
+def _form_of(schema: dict[str, Any]) -> re.Pattern[str] | None:
+    """Give the form that a value, or each value of a list, is known by; None when it has none."""
+    return _FORMS.get(schema.get("format", "") or schema.get("items", {}).get("format", ""))
 
 
 def _is_one(choice: str, said: str) -> bool:
@@ -164,7 +172,9 @@ def _by_form(tool: Tool, text: str) -> dict[str, Any]:
         value: Any = None
         if tool.is_path(name):
             value = path.group() if (path := FILE.search(text)) else None
-        elif schema.get("format") == "email" or name == "email":
+        elif _form_of(schema) and ("items" not in schema or name in tool.required):
+            value = _fitting(text, schema)
+        elif name == "email":
             value = address.group() if (address := EMAIL.search(text)) else None
         elif types_of(schema) & {"integer", "number"} and name in tool.required:
             value = _fitting(number.group(), schema) if (number := NUMBER.search(text)) else None
