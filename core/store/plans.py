@@ -203,6 +203,7 @@ class _Lookup:
         statement = (
             select(person)
             .distinct()
+            .select_from(User)
             .join(Membership, Membership.user_id == User.id)
             .where(Membership.workspace_id == self.workspace_id, User.kind == "person")
             .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
