@@ -18,7 +18,7 @@ TABLE = [
     ({"equals": "paid"}, "Paid", ODD),
     ({"equals": "paid"}, "paid ", ODD),
     ({"equals": "paid"}, "pa\u200bid", ODD),
-    ({"equals": "paid"}, "ｐaid", ODD),
+    ({"equals": "paid"}, "\uff50aid", ODD),
     ({"equals": "paid"}, ["paid"], ODD),
     ({"equals": "paid"}, None, ODD),
     ({"equals": "paid"}, MISSING, ODD),
@@ -79,7 +79,7 @@ TABLE = [
     ({"domain_in": ["x.test"]}, "ana@x.test@y.test", ODD),
     ({"domain_in": ["x.test"]}, "ana@y.test <ana@x.test>", ODD),
     ({"domain_in": ["x.test"]}, "ana@x.test,", ODD),
-    ({"domain_in": ["x.test"]}, "ana@х.test", ODD),
+    ({"domain_in": ["x.test"]}, "ana@\u0445.test", ODD),
     ({"domain_in": ["x.test"]}, "ana", ODD),
     ({"domain_in": ["x.test"]}, "", ODD),
     ({"domain_in": ["x.test"]}, [], ODD),
@@ -135,8 +135,7 @@ class TestCondition:
 
         assert Condition.model_validate(condition).fits(arguments, "it") is fit
 
-    @pytest.mark.parametrize("condition", [one for one, _, _ in TABLE if isinstance(one, dict)])
-    @given(value=json_values)
+    @given(condition=st.sampled_from([one for one, _, _ in TABLE]), value=json_values)
     def test_never_fails_on_any_value(self, condition, value):
         assert Condition.model_validate(condition).fits({"it": value}, "it") in Fit
 
