@@ -135,9 +135,10 @@ def build_parts(
     workflows = Workflows(client, prefix=prefix, max_rounds=settings.rounds, limit_seconds=settings.turn_limit_seconds)
     aside = Aside(database, rooms, router)
     judge = Judge(registry, timedelta(seconds=settings.approval_expiry_seconds))
+    planner = Planner(database, registry, judge, settings.tool_calls, settings.pending_approvals, audit)
     return Parts(
         thinker=_thinker(
-            settings, database, rooms, registry, router, _briefer(settings, database, registry, memory), judge
+            settings, database, rooms, registry, router, _briefer(settings, database, registry, memory), planner
         ),
         actor=Actor(database, rooms, Gate(registry, audit, judge)),
         asker=Asker(database, rooms, audit),
@@ -175,7 +176,7 @@ def _thinker(
     registry: Registry,
     router: Router,
     briefer: Briefer,
-    judge: Judge,
+    planner: Planner,
 ) -> Thinker:
     calls = ModelCalls(router, OfflineAssistant())
     consensus = Consensus(database, rooms, router, calls, registry, settings.consensus)
@@ -186,7 +187,7 @@ def _thinker(
         briefer,
         calls,
         Fallback(database, rooms, router, calls, consensus),
-        Planner(database, registry, judge, settings.tool_calls),
+        planner,
         Afterwards(database, registry, learns=_learns(settings), context_tokens=settings.context_tokens),
         _known_hosts(settings),
     )

@@ -100,6 +100,13 @@ async def one(session: AsyncSession, who: Principal, approval_id: str) -> Approv
     return approval_view(*row)
 
 
+async def count_open(session: AsyncSession, conversation_id: str) -> int:
+    """Count a conversation's undecided approvals."""
+    open_states = (ApprovalState.REQUESTED, ApprovalState.PENDING)
+    waits = Approval.conversation_id == conversation_id, Approval.state.in_(open_states)
+    return (await session.execute(select(func.count()).select_from(Approval).where(*waits))).scalar_one()
+
+
 async def open_of_turn(session: AsyncSession, turn_id: str) -> list[Approval]:
     """Give a turn's undecided approvals."""
     open_states = (ApprovalState.REQUESTED, ApprovalState.PENDING)

@@ -1,6 +1,7 @@
 """Turns in SQL: begun, parked, resumed, restarted, ended; each ending is a compare-and-set with its one event."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,6 +40,13 @@ async def of_conversation(
         .limit(limit)
     )
     return [turn_view(row) for row in (await session.execute(statement)).scalars()]
+
+
+async def mark_untrusted(session: AsyncSession, turn_id: str) -> datetime:
+    """Keep that a turn has read what outsiders wrote, and since when."""
+    turn = await session.get_one(Turn, turn_id, populate_existing=True)
+    turn.untrusted_at = turn.untrusted_at or now()
+    return turn.untrusted_at
 
 
 async def open_of(session: AsyncSession, conversation_id: str) -> Sequence[str]:

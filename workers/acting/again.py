@@ -101,7 +101,7 @@ class Again:
     async def _request(self, work: Work, call: ToolCall, prospect: Prospect, reason: str) -> Approval:
         """Make the request: of the same arguments, with whatever the action and its rules have become."""
         call.schema_digest, call.connection_id = prospect.call.schema_digest, prospect.call.connection_id
-        call.risk, call.effect = prospect.call.risk, prospect.call.effect
+        call.risk, call.effect, call.secrets = prospect.call.risk, prospect.call.effect, prospect.call.secrets
         warnings = (f"Asked again: {reason}.", *prospect.preview.warnings)
         old = prospect.old
         try:
@@ -143,6 +143,7 @@ def _renewed(call: ToolCall, action: BoundAction) -> ToolCall:
         {
             **call.model_dump(),
             "arguments": action.check(call.arguments),
+            "secrets": action.spec.secrets,
             "schema_digest": action.schema_digest,
             "risk": action.spec.risk,
             "effect": action.spec.effect,

@@ -12,16 +12,19 @@ from core.errors import AssentError
 from core.ids import derived_id
 from core.masking import has_mask
 from core.modes import NOT_IN_THIS_MODE
+from core.store import approvals, turns
+from core.store.audit import AuditTrail
 from core.store.context import Talk
 from core.store.database import Database
 from core.store.plans import CannotAsk
+from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.work import ToolCall
 from core.text import check_json, check_text, clean_text
 from core.values import CallState, CallVerdict
 from workers.judging import granting
 from workers.judging.judge import Judge
-from workers.llm.port import CallAsked
+from workers.llm.port import CallAsked, Recalled
 from workers.thinking.manner import mode_of
 
 MAX_NAME = 200
@@ -36,6 +39,8 @@ class Planner:
     registry: Registry
     judge: Judge
     max_calls: int
+    max_pending: int = 20
+    audit: AuditTrail | None = None
 
     async def plan(
         self,
@@ -44,8 +49,13 @@ class Planner:
         asked: Sequence[CallAsked],
         reason: str,
         concerns: Mapping[str, str] | None = None,
+        recalled: Sequence[Recalled] = (),
     ) -> list[tuple[ToolCall, Approval | None]]:
-        """Give each call its row, and its approval where people are to be asked; `concerns` by call id."""
+        """Give each call its row, and its approval where people are to be asked; `concerns` by call id.
+
+        `recalled`: what the model was given from memory.
+        """
+        await self._note_untrusted(talk, recalled)
         before, most = len(talk.current.calls), self._most(talk)
         planned = [
             await self._plan(talk, number, place, one, reason, over=most if before + place >= most else None)
@@ -55,8 +65,48 @@ class Planner:
             if approval is not None and concerns and one.call_id in concerns:
                 warnings = [concerns[one.call_id], *approval.preview.get("warnings", [])]
                 approval.preview = approval.preview | {"warnings": warnings}
+        planned = await self._within(talk, planned)
         _batch(talk, number, [approval for _, approval in planned if approval is not None])
         return planned
+
+    async def _note_untrusted(self, talk: Talk, recalled: Sequence[Recalled]) -> None:
+        """Keep that the model reads what outsiders wrote: in an earlier turn that is told to it, or in a document."""
+        turn = talk.current.turn
+        reads = is_untrusted(talk) or any(one.origin == "document" for one in recalled)
+        if turn.untrusted_at is None and reads:
+            async with self.database.writing() as session:
+                turn.untrusted_at = await turns.mark_untrusted(session, turn.id)
+
+    async def _within(
+        self, talk: Talk, planned: list[tuple[ToolCall, Approval | None]]
+    ) -> list[tuple[ToolCall, Approval | None]]:
+        """Refuse what would have more requests wait in the conversation than people can look at."""
+        asking = [call for call, approval in planned if approval is not None]
+        if not asking:
+            return planned
+        async with self.database.reading() as session:
+            waiting = await approvals.count_open(session, talk.conversation.id)
+        over = asking[max(0, self.max_pending - waiting) :]
+        if not over:
+            return planned
+        waits = waiting + len(asking) - len(over)
+        rule = f"{waits} requests for consent wait in this conversation already: they have to be decided first"
+        for call in over:
+            call.rule = rule
+            _refuse(call, CallState.DENIED, rule)
+        await self._record(over, waits)
+        refused = {call.id for call in over}
+        return [(call, None if call.id in refused else approval) for call, approval in planned]
+
+    async def _record(self, over: Sequence[ToolCall], waiting: int) -> None:
+        if self.audit is None:
+            return
+        async with self.database.writing() as session:
+            for call in over:
+                facts = {"action": call.action, "reason": "too many requests wait", "waiting": waiting}
+                await self.audit.record(
+                    Work(session), call.workspace_id, call.user_id, "call.refused", call.id, **facts
+                )
 
     def _most(self, talk: Talk) -> int:
         """Give the calls that a turn may make: the mode can only lower it."""

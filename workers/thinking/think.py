@@ -197,7 +197,9 @@ class Thinker:
         crash_point("think.before_commit")
         if not gathered.calls:
             return await self._finish(talk, attempt, answer)
-        planned = await self._planner.plan(talk, step.round, gathered.calls, speech.text, gathered.concerns)
+        planned = await self._planner.plan(
+            talk, step.round, gathered.calls, speech.text, gathered.concerns, attempt.briefing.request.recalled
+        )
         async with change(self._database, self._rooms) as work:
             await rounds.propose(work, answer, planned)
         crash_point("think.proposed")
