@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from core.policy.conditions import Condition, check_path, matches_glob
 from core.policy.fit import Fit
+from tests.core.policy.written import calmly
 
 YES, NO, ODD = Fit.YES, Fit.NO, Fit.ODD
 MISSING = object()
@@ -135,6 +136,7 @@ class TestCondition:
 
         assert Condition.model_validate(condition).fits(arguments, "it") is fit
 
+    @calmly
     @given(condition=st.sampled_from([one for one, _, _ in TABLE]), value=json_values)
     def test_never_fails_on_any_value(self, condition, value):
         assert Condition.model_validate(condition).fits({"it": value}, "it") in Fit
@@ -189,6 +191,7 @@ class TestCondition:
 
 
 class TestGlob:
+    @calmly
     @given(text=st.text(alphabet="ab", max_size=12), pattern=st.text(alphabet="ab*?", max_size=8))
     def test_is_what_it_says(self, text, pattern):
         assert matches_glob(text, pattern) is slow_glob(text, pattern)

@@ -308,22 +308,26 @@ class TestModes:
 
 
 class TestWhateverIsWritten:
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_no_viewer_acts(self, rules, call):
         assert evaluate(call.model_copy(update={"requester_role": "viewer"}), rules).verdict is DENY
 
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_in_an_emergency_nothing_with_an_effect_passes(self, rules, call):
         ruling = evaluate(call.model_copy(update={"mode": OperationMode.EMERGENCY}), rules)
 
         assert ruling.verdict is DENY or (call.risk == "read" and call.effect in {"", "read"})
 
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_in_manual_mode_no_effect_is_unasked(self, rules, call):
         ruling = evaluate(call.model_copy(update={"mode": OperationMode.MANUAL}), rules)
 
         assert ruling.verdict is not ALLOW or (call.risk == "read" and call.effect in {"", "read"})
 
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_what_is_grave_passes_only_where_a_rule_names_it(self, rules, call):
         found = explain(call, rules)
@@ -333,6 +337,7 @@ class TestWhateverIsWritten:
             when = rules.rules[found.place].when
             assert call.risk == "unknown" or call.risk in (when.risk or ()) or call.action in (when.action or ())
 
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_nobody_consents_below_the_least_assurance(self, rules, call):
         ruling = evaluate(call, rules)
@@ -341,6 +346,7 @@ class TestWhateverIsWritten:
         if ruling.asking is not None:
             assert level(ruling.asking.assurance) >= level(LEAST.get(call.risk, Assurance.L3))
 
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_leaving_arguments_out_never_makes_it_milder(self, rules, call):
         asked = [one for rule in rules.rules for one in (rule.when.arguments or {}).values()]
@@ -348,6 +354,7 @@ class TestWhateverIsWritten:
 
         assert any(one.exists for one in asked) or not evaluate(call, rules).is_stricter_than(bare.verdict)
 
+    @written.calmly
     @given(rules=written.documents(), call=written.facts)
     def test_it_reads_back_as_the_same(self, rules, call):
         again = PolicyDocument.model_validate(rules.body())

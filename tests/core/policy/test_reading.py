@@ -1,7 +1,7 @@
 """A policy as text: what YAML can hide is refused, each mistake is named with its place, nothing is ever run."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from core.policy.reading import MOST_BYTES, BadPolicy, read_data, read_yaml, write_yaml
 from tests.core.policy import written
@@ -48,7 +48,7 @@ class TestReadYaml:
 
         assert why in caught.value.detail
 
-    @settings(max_examples=25)
+    @written.calmly
     @given(written.documents())
     def test_reads_what_it_writes(self, document):
         assert read_yaml(write_yaml(document)).body() == document.body()

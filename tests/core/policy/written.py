@@ -3,6 +3,7 @@
 from datetime import UTC
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from core.permissions import Role
@@ -10,6 +11,8 @@ from core.policy.document import PolicyDocument, Risk
 from core.policy.ruling import CallFacts
 from core.values import OperationMode
 
+calmly = settings(deadline=None, max_examples=50)
+"""A slow machine is no mistake of the rules."""
 RISKS = [one.value for one in Risk]
 ACTIONS = ["tasks.delete", "email.send", "bank.pay", "users.add", "x.y"]
 names = st.sampled_from(["ana@x.test", "usr_1", "finance", "rest", "telegram", "cnv_1"])
