@@ -1,6 +1,7 @@
 """Hears channels: one process at a time for each account asks it, where it has to be asked, and answers in order."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,6 +25,7 @@ LEASE = timedelta(seconds=10)
 RENEW_SECONDS = 3.0
 IDLE_SECONDS = 1.0
 PROBE_SECONDS = 60.0
+LEAST_SECONDS = 0.5
 ATTEMPTS = 10
 _LONGEST = 300.0
 _log = structlog.get_logger()
@@ -148,6 +150,7 @@ class Hearing:
         position = await self._hold(name, account)
         if position is None:
             raise LeaseLostHere
+        began = time.monotonic()
         polled = await channel.poll(position)
         async with self._database.writing() as session:
             if not await inbound.move(session, name, account, self._holder, polled.cursor):
@@ -156,6 +159,8 @@ class Hearing:
             await inbound.seen(session, name, account)
         if polled.events:
             self._bells[name, account].set()
+        elif time.monotonic() - began < LEAST_SECONDS:
+            await asyncio.sleep(LEAST_SECONDS)  # a server that does not hold polls open is not asked all the time
 
     async def _note(self, name: str, account: str, state: str, detail: str | None) -> None:
         async with self._database.writing() as session:

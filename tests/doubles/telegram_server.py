@@ -1,0 +1,103 @@
+"""Starts telegram-test-api, a double of the Bot API that others wrote; npm brings it into .assent/telegram once."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.browser import link_node
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGE = Path(__file__).resolve().parent / "telegram"
+HOME = ROOT / ".assent" / "telegram"
+TOKEN = "7000000001:" + "A" * 35
+_PROGRAM = """
+const TelegramServer = require('telegram-test-api');
+const server = new TelegramServer({port: Number(process.argv[1]), host: '127.0.0.1', storeTimeout: 3600});
+server.start().then(() => console.log('ready'));
+"""
+
+
+def install_telegram() -> Path:
+    """Return the folder with the double and Node; npm fetches the locked version when it is not there yet."""
+    digest = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    ready = HOME / digest
+    if ready.is_dir():
+        return ready
+    fresh = HOME.with_name(f"telegram.{os.getpid()}")
+    nodes = link_node(fresh / "node")
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(PACKAGE / name, fresh)
+    environment = os.environ | {"PATH": f"{nodes}:{os.environ['PATH']}"}
+    subprocess.run(
+        [nodes / "npm", "ci", "--ignore-scripts"], cwd=fresh, env=environment, capture_output=True, check=True
+    )
+    HOME.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        fresh.rename(ready)
+    shutil.rmtree(fresh, ignore_errors=True)
+    return ready
+
+
+class TelegramDouble:
+    """The double's own side: what its people do, and what they see."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = httpx.post(f"{self.url}/{path}", json=body, trust_env=False, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["result"]
+
+    def say(self, who: int, text: str, chat: int | None = None) -> None:
+        """Somebody writes; what begins with a slash is a command."""
+        message = _from(who, chat) | {"botToken": TOKEN, "date": int(time.time()), "text": text}
+        if text.startswith("/"):
+            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}]
+        self._post("sendCommand" if text.startswith("/") else "sendMessage", message)
+
+    def press(self, who: int, data: str, message_id: int, chat: int | None = None) -> None:
+        """Somebody presses a button under a message."""
+        message = {"message_id": message_id, "chat": _from(who, chat)["chat"], "date": int(time.time())}
+        query = {"botToken": TOKEN, "from": _from(who, chat)["from"], "message": message, "data": data}
+        self._post("sendCallback", query)
+
+    def seen(self, chat: int) -> list[dict[str, Any]]:
+        """What the bot shows in a chat now, oldest first."""
+        history = self._post("getUpdatesHistory", {"token": TOKEN})
+        return [
+            one["message"] | {"message_id": one["messageId"]}
+            for one in history
+            if str(one.get("message", {}).get("chat_id", "")) == str(chat)
+        ]
+
+
+def _from(who: int, chat: int | None) -> dict[str, Any]:
+    place = {"id": chat, "type": "group", "title": "Team"} if chat else {"id": who, "type": "private"}
+    return {"from": {"id": who, "is_bot": False, "first_name": f"P{who}"}, "chat": place}
+
+
+@contextlib.contextmanager
+def telegram() -> Iterator[TelegramDouble]:
+    """Run the double on a free port."""
+    home = install_telegram()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(home / "node" / "node"), "-e", _PROGRAM, str(port)]
+    with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == "ready"
+            yield TelegramDouble(f"http://127.0.0.1:{port}")
+        finally:
+            process.kill()
