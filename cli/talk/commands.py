@@ -6,6 +6,7 @@ import typer
 
 from cli.talk import (
     approval_commands,
+    ask_commands,
     audit_commands,
     conversation_commands,
     document_commands,
@@ -53,6 +54,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.export)
     app.command("import", rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.import_)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(identity_commands.link)
+    app.command(rich_help_panel=_PANEL, epilog=ask_commands.ENDS)(ask_commands.ask)
     groups = {
         "approvals": (approval_commands.group(), "See and decide what waits for consent."),
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
