@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.permissions import Role
+from core.store import audience
 from tests.api.rest.house import House, Person
 
 
@@ -41,6 +42,28 @@ class TestServices:
 
         assert (await program.get("/api/v1/conversations")).status_code == 200
         assert (await program.post("/api/v1/conversations", json={})).status_code == 403
+
+    async def test_asks_for_consent_and_decides_nothing(self, ana, house, service_id, turn_id):
+        program = await house.http((await key_of(ana, service_id, "ask"))["secret"])
+        asked = await program.post("/api/v1/approvals", json={"title": "Deploy 4.2?", "action": "deploy.app"})
+        decision = {"verdict": "approve", "digest": asked.json()["digest"], "decision_id": "one"}
+        path = f"/api/v1/approvals/{asked.json()['id']}"
+        other = await house.approval(ana, turn_id)
+
+        assert asked.status_code == 201, asked.text
+        assert (await program.get(path)).status_code == 200
+        assert (await program.post(f"{path}/decision", json=decision)).status_code == 403
+        assert (await program.get(f"/api/v1/approvals/{other.id}")).status_code == 404
+
+    async def test_its_sockets_end_with_it(self, ana, house, service_id):
+        key = (await key_of(ana, service_id, "read", "chat"))["token"]["id"]
+        async with house.database.reading() as session:
+            before = await audience.standing(session, [key])
+        await ana.ask("POST", f"/services/{service_id}/disable")
+        async with house.database.reading() as session:
+            after = await audience.standing(session, [key])
+
+        assert (list(before), after) == ([key], {})
 
     async def test_does_nothing_outside_its_scopes(self, ana, house, service_id):
         program = await house.http((await key_of(ana, service_id, "read"))["secret"])
