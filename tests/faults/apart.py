@@ -16,15 +16,15 @@ class Apart:
         self.workers: list[Product] = []
         self._folder = folder
 
-    async def open(self, **settings: str) -> None:
+    async def open(self, *arguments: str, **settings: str) -> None:
         self._settings |= settings
         await self.api.start(**self._settings)
-        await self.add_worker()
+        await self.add_worker(*arguments)
 
-    async def add_worker(self) -> Product:
+    async def add_worker(self, *arguments: str) -> Product:
         worker = Product(self._folder, "worker")
         self.workers.append(worker)
-        await worker.launch(**self._settings)
+        await worker.launch(*arguments, **self._settings)
         return worker
 
     async def close(self) -> None:
