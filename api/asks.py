@@ -167,8 +167,8 @@ class Asks:
         await consents.close(work, outcome)
         await self.audit.record(work, row.workspace_id, who.user_id, "approval.withdrawn", row.id, digest=row.digest)
 
-    async def consume(self, who: Principal, approval_id: str, digest: str) -> Taken:
-        """Take what was approved to run it, once. Who consented must still be entitled; else it is void.
+    async def consume(self, who: Principal, approval_id: str, digest: str, claim: str | None = None) -> Taken:
+        """Take what was approved to run it, once for each claim. Who consented must still be entitled; else it is void.
 
         Raises NotFound, Conflict, Expired, DigestMismatch.
         """
@@ -178,7 +178,7 @@ class Asks:
             if void:
                 await consents.make_void(work, self.audit, row, "who approved this may no longer do so")
             else:
-                view = await asks.consume(work, self.audit, who, approval_id, digest)
+                view = await asks.consume(work, self.audit, who, approval_id, digest, claim)
         if void:
             message = "Who approved this may no longer do so: ask again, under another client key."
             raise Conflict(message, reason="void", state=ApprovalState.VOID)

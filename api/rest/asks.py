@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 
 from api.asks import NewAsk, Taken
 from api.rest.context import Here, PathId, Who
+from core.ids import ClientId
 from core.store.asks import Report
 from core.text import SafeStr
 from core.values import Value
@@ -19,9 +20,10 @@ Wait = Annotated[float, Query(ge=0, le=MAX_WAIT, description="Seconds to hold th
 
 
 class Claim(Value):
-    """Which revision is taken: the digest of what was approved."""
+    """Which revision is taken: the digest of what was approved. Sent twice under one `claim`, it is one taking."""
 
     digest: Annotated[SafeStr, StringConstraints(max_length=200)]
+    claim: ClientId | None = None
 
 
 class Outcome(Report):
@@ -55,7 +57,7 @@ async def withdraw(here: Here, who: Who, approval_id: PathId) -> ApprovalView:
 async def consume(here: Here, who: Who, approval_id: PathId, body: Claim) -> Taken:
     """Take what was approved, to run it now: this works once (409 afterwards). Run exactly `arguments`."""
     await here.limits.check("ask", who.user_id)
-    return await here.asks.consume(who, approval_id, body.digest)
+    return await here.asks.consume(who, approval_id, body.digest, body.claim)
 
 
 @router.post("/{approval_id}/outcome")

@@ -149,21 +149,26 @@ async def _check_room(session: AsyncSession, who: Principal, most: int) -> None:
         raise TooMany(message, retry_after=30)
 
 
-async def consume(work: Work, audit: AuditTrail, who: Principal, approval_id: str, digest: str) -> ApprovalView:
+async def consume(
+    work: Work, audit: AuditTrail, who: Principal, approval_id: str, digest: str, claim: str | None
+) -> ApprovalView:
     """Give what was approved to whoever runs it, once; raises NotFound, Conflict, Expired, DigestMismatch.
 
-    The caller has seen that who consented may still do so.
+    Under the same claim it is the same taking, for who lost the answer. The caller has seen that who consented may
+    still do so.
     """
     row = await own(work.session, who, approval_id)
     _check_approved(row)
     if digest != row.digest:
         message = "This is not what was approved: look at it again; the arguments may have been changed."
         raise DigestMismatch(message)
+    if row.consumed_at is not None and claim is not None and row.claim == claim:
+        return await approvals.view_of(work.session, row)
     await _check_mode(work.session, row)
     if row.consumed_at is not None:
         message = "This consent was used before; it holds for one time."
         raise Conflict(message, reason="consumed", consumed_at=row.consumed_at.isoformat())
-    row.consumed_at = now()
+    row.consumed_at, row.claim = now(), claim
     await work.session.flush()
     await audit.record(work, row.workspace_id, who.user_id, "approval.consumed", row.id, digest=row.digest)
     return await approvals.view_of(work.session, row)

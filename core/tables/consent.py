@@ -18,7 +18,7 @@ class Approval(SQLModel, table=True):
     `revision` counts edits of the arguments. `batch` is the same for like requests that come together. An outside
     request (`origin` service) has no call, turn or conversation; `client_key` makes sending it twice the same as once,
     `asked` is the rest of what its program sent (`core.store.asks.Asked`), `schema_` what its arguments have to fit,
-    `outcome` what the program said came of it.
+    `claim` under which key it was taken to run, `outcome` what the program said came of it.
     """
 
     __tablename__ = "approvals"
@@ -70,6 +70,7 @@ class Approval(SQLModel, table=True):
     client_key: str | None = None
     callback_url: str | None = None
     asked: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    claim: str | None = None
     outcome: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
 
 

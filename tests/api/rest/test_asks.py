@@ -189,6 +189,14 @@ class TestTaking:
         assert "hunter2" not in json.dumps(taken.json()["approval"])
         assert await kinds(house) >= {"approval.asked", "approval.consumed"}
 
+    async def test_under_one_claim_it_is_one_taking(self, house, ana):
+        approval_id = (await ask(ana)).json()["id"]
+        digest = await approve(house, approval_id)
+        path = f"/approvals/{approval_id}/consume"
+        bodies = [{"digest": digest, "claim": claim} for claim in ("one", "one", "two")]
+
+        assert [(await ana.ask("POST", path, json=body)).status_code for body in bodies] == [200, 200, 409]
+
     @pytest.mark.parametrize("state", [ApprovalState.REJECTED, ApprovalState.EXPIRED, ApprovalState.WITHDRAWN])
     async def test_what_is_not_approved_is_not_taken(self, house, ana, state):
         approval_id = (await ask(ana)).json()["id"]

@@ -1,0 +1,93 @@
+"""A script asks for consent: it waits in a process of its own while the product is killed, and its exit code tells."""
+
+import asyncio
+import json
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.person import LIMIT, Person, until
+from tests.journeys.product import ASSENT, Product, environment
+from tests.journeys.terminal import Terminal
+
+pytestmark = [pytest.mark.journey, pytest.mark.server]
+
+
+async def token_of(owner: Person, *scopes: str) -> str:
+    made = await owner.post("/tokens", {"name": "CI", "scopes": list(scopes or ("ask",))})
+    return str(made["secret"])
+
+
+async def launch(folder: Path, url: str, token: str, *arguments: str) -> Process:
+    """`assent ask` with its own empty folder of credentials, as CI runs it."""
+    variables = environment(ASSENT_CLIENT_DIR=str(folder / "ci"), ASSENT_URL=url, ASSENT_TOKEN=token)
+    return await asyncio.create_subprocess_exec(
+        *(*ASSENT, "ask", *arguments), stdin=PIPE, stdout=PIPE, stderr=PIPE, env=variables
+    )
+
+
+async def ended(process: Process) -> tuple[int | None, str, str]:
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert "Traceback" not in err.decode(), err.decode()
+    return process.returncode, out.decode(), err.decode()
+
+
+class TestAsk:
+    async def test_it_waits_through_a_power_cut(self, product: Product, owner: Person, tmp_path: Path):
+        token = await token_of(owner)
+        port = product.url.rpartition(":")[2]
+        asking = await launch(
+            tmp_path, product.url, token, "Deploy 4.2?", "--action", "deploy.production", "--arg", "version=4.2",
+            "--arg", "hosts:=3", "--risk", "destructive", "--wait", "--json",
+        )  # fmt: skip
+        approval = await owner.asked()
+        await product.kill()
+        await product.start("--port", port)
+        decided = await owner.decide(approval)
+        code, out, err = await ended(asking)
+        kept = await owner.get(f"/approvals/{approval['id']}")
+
+        assert (approval["title"], approval["arguments"]) == ("Deploy 4.2?", {"version": "4.2", "hosts": 3})
+        assert decided.status_code == 200
+        assert code == 0, err
+        assert json.loads(out)["verdict"] == "approved"
+        assert kept["consumed_at"] is not None
+        assert (await owner.get("/audit/verify"))["intact"] is True
+
+    async def test_the_exit_code_is_the_verdict(self, product: Product, owner: Person, tmp_path: Path):
+        token = await token_of(owner)
+
+        async def run(*arguments: str) -> int | None:
+            return (await ended(await launch(tmp_path, product.url, token, *arguments)))[0]
+
+        rejected = await launch(tmp_path, product.url, token, "Rejected?", "--wait")
+        assert (await owner.decide(await owner.asked(), "reject")).status_code == 200
+        assert (await ended(rejected))[0] == 1
+
+        assert await run("Expired?", "--wait", "--expires", "1s") == 3
+        assert await run("Later?", "--key", "k-1") == 4
+        assert await run("Later?", "--key", "k-1", "--wait", "--timeout", "1s") == 4
+        assert await run("Something else?", "--key", "k-1") == 2
+        later = await owner.asked()
+        assert (await owner.decide(later, decision_id="d-2")).status_code == 200
+        assert await run("Later?", "--key", "k-1", "--wait") == 0
+        assert await run("Later?", "--key", "k-1", "--wait") == 6
+        assert await run("Reads only", "--risk", "read", "--wait") == 0
+        assert await run("Wrong", "--arg", "x") == 2
+        assert await run("Wrong", "--expires", "soon") == 2
+        assert await run("Wrong", "--arg", "x:=NaN") == 2
+        token = "ast_nobody"
+        assert await run("Wrong token", "--wait") == 2
+        assert (await ended(await launch(tmp_path, "http://127.0.0.1:1", token, "Away", "--wait", "--timeout", "1s")))[
+            0
+        ] == 5
+
+    async def test_who_signed_in_asks_without_a_token(self, product: Product, owner: Person, terminal: Terminal):
+        await terminal.login(product.url)
+        ran = await terminal.run("ask", "Delete all?", "--reason", "It is old.", "--json")
+        shown = await until(owner.pending)
+
+        assert ran.code == 4
+        assert json.loads(ran.out)["approval"]["id"] == shown[0]["id"]
+        assert shown[0]["reason"] == "It is old."
