@@ -1,7 +1,9 @@
 """Assent as an MCP server, by the SDK's own client over HTTP and over the command line's stdio."""
 
 import asyncio
+import json
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +15,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from tests.doubles.packages import ROOT, install
 from tests.journeys.person import Person
 from tests.journeys.product import Product, environment
 
@@ -160,6 +163,21 @@ class TestConsent:
 
         assert found.is_error
         assert found.structured_content["error"] == "not_found"
+
+
+class TestAnotherClient:
+    async def test_lists_and_calls(self, product: Product, owner: Person):
+        home = await asyncio.to_thread(install, ROOT / "tests" / "doubles" / "mcp_client")
+        words = (f"{product.url}/mcp", await token(owner), "tasks__add", '{"title": "Buy milk"}')
+        process = await asyncio.create_subprocess_exec(
+            home / "node" / "node", home / "client.mjs", *words, stdout=PIPE, stderr=PIPE
+        )
+        out, complaint = await process.communicate()
+
+        assert process.returncode == 0, complaint
+        told = json.loads(out)
+        assert {"request_approval", "tasks__add"} <= set(told["names"])
+        assert told["result"]["structuredContent"]["state"] == "done"
 
 
 class TestStdio:
