@@ -1,5 +1,6 @@
 """Links between people and their accounts on channels, on both databases."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -199,6 +200,14 @@ class TestGuessing:
         assert answers == [None] * 5 + ["locked"] * 995
         assert await desk.linked() == 0
 
+    async def test_fifty_guesses_at_once_are_five(self, desk, ana):
+        await desk.pair()
+        guesses = (desk.confirm_pairing(ana, f"AAAA{number:04d}") for number in range(50))
+        answers = await asyncio.gather(*guesses, return_exceptions=True)
+
+        assert [one is None for one in answers].count(True) == 5
+        assert [type(one) for one in answers].count(TooMany) == 45
+
     async def test_locked_out_is_the_right_code_too_and_nobody_else(self, desk, ana):
         code = await desk.code(ana)
         for number in range(5):
@@ -304,6 +313,14 @@ class TestAnAccount:
         with pytest.raises(Conflict):
             await desk.redeem(await desk.code(other))
         assert (await desk.behind()).user_id == ana.user_id
+
+    async def test_that_five_claim_at_once_is_of_one(self, desk, world):
+        people = [await world.person() for _ in range(5)]
+        asked = [await desk.redeem(await desk.code(one)) for one in people]
+        answers = await asyncio.gather(*(desk.confirm(one.id) for one in asked), return_exceptions=True)
+
+        assert [type(one) for one in answers].count(Conflict) == 4
+        assert await desk.linked() == 1
 
     async def test_of_another_bot_or_channel_is_another_account(self, desk, world, ana):
         await desk.link(ana)
