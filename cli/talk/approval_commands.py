@@ -8,6 +8,9 @@ from cli.talk.choices import Comment, Json, Limit, Which, Yes, an_id, with_serve
 
 Approval = Annotated[str, typer.Argument(metavar="ID", callback=an_id, help="An approval's id.")]
 State = Annotated[Which, typer.Option(help="Which of them.")]
+Always = Annotated[bool, typer.Option("--always", help="Always allow the like: you are shown what that is.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=90, help="How long --always lasts.")]
+Uses = Annotated[int | None, typer.Option("--uses", min=1, max=10_000, help="How often --always lets it pass.")]
 
 
 def group() -> typer.Typer:
@@ -34,19 +37,35 @@ def show(approval: Approval, *, as_json: Json = False) -> None:
     with_server(lambda server, screen: show_approval(server, screen, approval), as_json)
 
 
-def approve(approval: Approval, comment: Comment = None, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Consent to exactly what is shown."""
-    _decide(approval, "approve", comment, yes=yes, as_json=as_json)
+def approve(
+    approval: Approval,
+    comment: Comment = None,
+    days: Days = 30,
+    uses: Uses = None,
+    *,
+    always: Always = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Consent to exactly what is shown; with --always also to the like from now on, which is shown, too."""
+    from cli.talk.approvals import Lasting, decide_approval
+    from core.values import DecisionVerdict
+
+    lasting = Lasting(days, uses) if always else None
+    with_server(
+        lambda server, screen: decide_approval(
+            server, screen, approval, DecisionVerdict.APPROVE, comment, sure=yes, lasting=lasting
+        ),
+        as_json,
+    )
 
 
 def reject(approval: Approval, comment: Comment = None, *, yes: Yes = False, as_json: Json = False) -> None:
     """Refuse it; the assistant is told your reason."""
-    _decide(approval, "reject", comment, yes=yes, as_json=as_json)
-
-
-def _decide(approval: str, verdict: str, comment: str | None, *, yes: bool, as_json: bool) -> None:
     from cli.talk.approvals import decide_approval
     from core.values import DecisionVerdict
 
-    chosen = DecisionVerdict(verdict)
-    with_server(lambda server, screen: decide_approval(server, screen, approval, chosen, comment, sure=yes), as_json)
+    with_server(
+        lambda server, screen: decide_approval(server, screen, approval, DecisionVerdict.REJECT, comment, sure=yes),
+        as_json,
+    )

@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 import typer
 
 from cli.talk.ending import ServerError, WrongUsage
+from cli.talk.grants import choose
 from cli.talk.proving import once_proved
 from cli.talk.screen import Screen, one_line
 from cli.talk.server import Server
@@ -17,7 +19,7 @@ from core.errors import Invalid
 from core.permissions import Door
 from core.text import reveal
 from core.values import ApprovalState, DecisionVerdict
-from core.views import ApprovalView
+from core.views import ApprovalView, DeciderView
 
 
 class Show(Protocol):
@@ -42,11 +44,25 @@ async def load(server: Server, approval_id: str) -> ApprovalView:
     return ApprovalView.model_validate(await server.get(f"/approvals/{approval_id}"))
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """That the like is always allowed from now on: for so many days, so often at most."""
+
+    days: int
+    uses: int | None
+
+
 async def decide(
-    server: Server, approval: ApprovalView, verdict: DecisionVerdict, comment: str | None
+    server: Server,
+    approval: ApprovalView,
+    verdict: DecisionVerdict,
+    comment: str | None,
+    remember: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Send a decision for exactly what `approval` shows."""
-    body = {"verdict": verdict, "digest": approval.digest, "decision_id": f"cli-{uuid.uuid4()}", "comment": comment}
+    """Send a decision for exactly what `approval` shows; `remember`: and what is always allowed with it."""
+    body: dict[str, Any] = {"verdict": verdict, "digest": approval.digest, "comment": comment}
+    body |= {"decision_id": f"cli-{uuid.uuid4()}"}
+    body |= {"remember": remember} if remember else {}
     answer: dict[str, Any] = await server.post(f"/approvals/{approval.id}/decision", body)
     return answer
 
@@ -73,7 +89,14 @@ async def show_approval(server: Server, screen: Screen, approval_id: str) -> Non
 
 
 async def decide_approval(
-    server: Server, screen: Screen, approval_id: str, verdict: DecisionVerdict, comment: str | None, *, sure: bool
+    server: Server,
+    screen: Screen,
+    approval_id: str,
+    verdict: DecisionVerdict,
+    comment: str | None,
+    *,
+    sure: bool,
+    lasting: Lasting | None = None,
 ) -> int:
     """Show what would run, ask a person who is there, and send the decision; returns the exit code.
 
@@ -88,10 +111,13 @@ async def decide_approval(
     if approval.arguments_cut and verdict is DecisionVerdict.APPROVE:
         message = "Not all arguments can be shown here, so they cannot be approved here: open the page."
         raise Invalid(message)
+    remember = None
+    if lasting is not None:
+        remember = await choose(server, screen, approval, days=lasting.days, uses=lasting.uses, sure=sure)
     if not sure and not confirmed(approval, verdict):
         screen.say("Nothing was decided.")
         return 1
-    answer = await once_proved(server, screen, lambda: decide(server, approval, verdict, comment))
+    answer = await once_proved(server, screen, lambda: decide(server, approval, verdict, comment, remember))
     if screen.json:
         screen.data(answer)
     else:
@@ -173,7 +199,11 @@ def has_hidden(approval: ApprovalView) -> bool:
 
 def deciders(approval: ApprovalView) -> str:
     """Write who may decide."""
-    return " or ".join(reveal(one.name) for one in approval.deciders) or "nobody"
+    return " or ".join(_decider(one) for one in approval.deciders) or "nobody"
+
+
+def _decider(one: DeciderView) -> str:
+    return f"{reveal(one.name)} for {reveal(one.in_place_of)}" if one.in_place_of else reveal(one.name)
 
 
 def remaining(approval: ApprovalView) -> str:

@@ -8,9 +8,13 @@ from cli.talk import (
     approval_commands,
     ask_commands,
     audit_commands,
+    connector_commands,
+    call_commands,
     conversation_commands,
+    delegation_commands,
     document_commands,
     fact_commands,
+    grant_commands,
     group_commands,
     identity_commands,
     keeping_commands,
@@ -18,6 +22,7 @@ from cli.talk import (
     mode_commands,
     model_commands,
     people_commands,
+    policy_commands,
     profile_commands,
     proof_commands,
     service_commands,
@@ -50,13 +55,18 @@ def register(app: typer.Typer) -> None:
     for command in (login, logout, proof_commands.prove, chat, stop, history, health, mcp):
         app.command(rich_help_panel=_PANEL, epilog=_EXITS)(command)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(usage_commands.usage)
+    app.command(rich_help_panel=_PANEL, epilog=_EXITS)(policy_commands.operation)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.search)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.export)
     app.command("import", rich_help_panel=_PANEL, epilog=_EXITS)(keeping_commands.import_)
     app.command(rich_help_panel=_PANEL, epilog=_EXITS)(identity_commands.link)
+    app.command(rich_help_panel=_PANEL, epilog=_EXITS)(delegation_commands.delegate)
     app.command(rich_help_panel=_PANEL, epilog=ask_commands.ENDS)(ask_commands.ask)
     groups = {
         "approvals": (approval_commands.group(), "See and decide what waits for consent."),
+        "grants": (grant_commands.group(), "What is always allowed, and passes without asking."),
+        "delegations": (delegation_commands.group(), "Who decides in whose place."),
+        "calls": (call_commands.group(), "What was called, and what became of it."),
         "conversations": (conversation_commands.group(), "List, show and change conversations."),
         "documents": (document_commands.group(), "What the assistant reads besides what is said."),
         "tokens": (token_commands.group(), "Tokens for your programs."),
@@ -69,6 +79,8 @@ def register(app: typer.Typer) -> None:
         "budget": (usage_commands.budget_group(), "The most that models may cost in a day or month."),
         "facts": (fact_commands.group(), "What is remembered of you: see, write, edit, forget."),
         "memory": (memory_commands.group(), "What is remembered: how it is, building it anew, checking it."),
+        "policy": (policy_commands.group(), "The rules: what is done, what is asked and of whom, what is refused."),
+        "connectors": (connector_commands.group(), "What the assistant can do, and how the services behind are."),
         "models": (model_commands.group(), "What answers, and whether it does."),
         "audit": (audit_commands.group(), "The audit trail: read, check, export."),
     }
