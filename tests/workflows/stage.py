@@ -22,7 +22,7 @@ from core.settings import Settings
 from core.store import approvals, messages
 from core.store.audit import AuditTrail
 from core.store.database import Database
-from core.tables.consent import Approval
+from core.tables.consent import Approval, Policy
 from core.tables.talk import Conversation
 from core.tables.work import ToolCall, Turn
 from core.values import DecisionVerdict, TurnState
@@ -87,6 +87,25 @@ class Stage(World):
         self.ana = await self.person(role=Role.OWNER)
         self.conversation_id = await self.conversation(self.ana)
 
+    async def rule(self, action: str, **ask: Any) -> None:
+        """Let the workspace's rules ask like this about an action; what was ruled before holds no more."""
+        rules = await self.all(Policy)
+        body = {"rules": [{"name": f"{action} is asked", "when": {"action": action}, "verdict": "ask", "ask": ask}]}
+        await self.add(
+            Policy(
+                id=new_id("pol"),
+                workspace_id=self.ana.workspace_id,
+                version=len(rules) + 1,
+                body=body,
+                created_by=self.ana.user_id,
+                created_at=now(),
+            )
+        )
+
+    async def owners(self, count: int = 2) -> list[Principal]:
+        """So many more owners of Ana's workspace, who take no part in her conversation."""
+        return [await self.person(self.ana.workspace_id, Role.OWNER) for _ in range(count)]
+
     # What people do
 
     async def send(self, text: str, *lines: Sequence[Item], client_id: str | None = None) -> Accepted:
@@ -103,6 +122,7 @@ class Stage(World):
         verdict: str = "approve",
         decision_id: str | None = None,
         who: Principal | None = None,
+        arguments: dict[str, Any] | None = None,
     ) -> Decided:
         return await self.intake.submit_decision(
             who or self.ana,
@@ -112,6 +132,7 @@ class Stage(World):
             approval.digest,
             decision_id or new_id("dec"),
             "because" if verdict == "reject" else None,
+            arguments,
         )
 
     # What is to be seen
