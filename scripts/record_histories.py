@@ -1,14 +1,16 @@
 """Records one workflow history of each shape of turn and approval, for the replay test. Needs what tests need.
 
-`python -m scripts.record_histories` writes tests/workflows/histories/*.json anew. Do that only together with a change
-of a workflow that is meant to change them: the old ones are what running workflows look like.
+`python -m scripts.record_histories [SHAPE ...]` writes tests/workflows/histories/*.json anew. Record an old
+shape only together with a change of a workflow that is meant to change it: it is what running workflows look like.
 """
 
 import asyncio
 import json
 import re
+import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,12 @@ from temporalio.client import Client
 
 from cli.exit import run_to_end
 from cli.serve.temporal_server import TemporalServer
+from core.errors import Invalid
 from core.keys import load_ring
 from core.migrations.runner import upgrade
+from core.permissions import Role
 from core.store.database import open_database
+from core.tables.people import Membership
 from core.tables.work import Turn
 from core.temporal import connect
 from core.values import TurnState
@@ -122,6 +127,62 @@ async def remembered(stage: Stage) -> str:
     return sent.turn_id
 
 
+async def quorum(stage: Stage) -> str:
+    """Two people consent, in two stages; recorded with the first consent, when the second is missing."""
+    (bo,) = await stage.owners(1)
+    admin = await stage.person(stage.ana.workspace_id, Role.ADMIN)
+    stages = [{"approvers": {"role": "admin"}}, {"approvers": {"role": "owner"}}]
+    await stage.rule("note.send", stages=stages)
+    sent = await stage.send("go", [call("send")], ["Well."])
+    (approval,) = await stage.pending()
+    await stage.decide(approval, who=admin)
+    await _write(stage, "approval-pending", approval_workflow_id(approval.id))
+    await stage.decide(approval, who=bo)
+    return sent.turn_id
+
+
+async def edited(stage: Stage) -> str:
+    """One edit that cannot be, one that can, then the consent of a second person."""
+    (bo,) = await stage.owners(1)
+    await stage.rule("note.send", approvers={"role": "owner"}, quorum=2)
+    sent = await stage.send("go", [call("send")], ["Well."])
+    (approval,) = await stage.pending()
+    with suppress(Invalid):
+        await stage.decide(approval, arguments={"text": 7})
+    decided = await stage.decide(approval, arguments={"text": "other"})
+    await stage.decide(decided.approval, who=bo)
+    return sent.turn_id
+
+
+async def escalated(stage: Stage) -> str:
+    """Reminded, escalated, then over."""
+    await stage.person(stage.ana.workspace_id, Role.ADMIN)
+    escalate = {"after": "2s", "to": {"role": "admin"}, "for": "2s"}
+    await stage.rule("note.send", approvers={"role": "owner"}, remind=["1s"], expires="3s", escalate=escalate)
+    sent = await stage.send("go", [call("send")], ["Well."])
+    return sent.turn_id
+
+
+async def asked_again(stage: Stage) -> str:
+    """A vote that counts no more when it is used: void, asked again, approved."""
+    bo, cy = await stage.owners()
+    await stage.rule("note.send", approvers={"role": "owner"}, quorum=2)
+    sent = await stage.send("go", [call("send")], ["Well."])
+    (approval,) = await stage.pending()
+    await stage.decide(approval, who=bo)
+    await stage.alter(Membership, bo.membership_id, role=Role.MEMBER)
+    await stage.decide(approval, who=cy)
+
+    async def again() -> bool:
+        return [one.generation for one in await stage.pending()] == [1]
+
+    await eventually(again)
+    (second,) = await stage.pending()
+    await stage.decide(second)
+    await stage.decide(second, who=cy)
+    return sent.turn_id
+
+
 SHAPES: tuple[Callable[[Stage], Awaitable[str]], ...] = (
     plain,
     tools,
@@ -134,13 +195,17 @@ SHAPES: tuple[Callable[[Stage], Awaitable[str]], ...] = (
     withdrawn,
     resumed,
     remembered,
+    quorum,
+    edited,
+    escalated,
+    asked_again,
 )
 
 
-async def record(folder: Path, client: Client) -> None:
-    """Play each shape on a stage of its own, and keep the histories."""
+async def record(folder: Path, client: Client, names: Sequence[str]) -> None:
+    """Play each shape, or those that are named, on a stage of its own, and keep the histories."""
     ring = load_ring(folder)
-    for shape in SHAPES:
+    for shape in [one for one in SHAPES if not names or one.__name__ in names]:
         url = f"sqlite+aiosqlite:///{folder}/{shape.__name__}.db"
         await asyncio.to_thread(upgrade, url)
         expiry = EXPIRY_SECONDS if shape is expired else 86400
@@ -152,8 +217,9 @@ async def record(folder: Path, client: Client) -> None:
             turn_id = await shape(stage)
             await stage.ended(turn_id)
             await _keep(stage, f"turn-{shape.__name__}", turn_workflow_id(turn_id))
-            for approval_id in await stage.approval_ids(turn_id):
-                await _keep(stage, f"approval-{shape.__name__}", approval_workflow_id(approval_id))
+            for number, approval_id in enumerate(await stage.approval_ids(turn_id)):
+                name = f"approval-{shape.__name__}" + (f"-{number}" if number else "")
+                await _keep(stage, name, approval_workflow_id(approval_id))
             if shape is remembered:
                 await _keep(stage, f"reflect-{shape.__name__}", f"reflect-{turn_id}")
 
@@ -163,6 +229,10 @@ async def _keep(stage: Stage, name: str, workflow_id: str) -> None:
         return await stage.workflows.is_closed(workflow_id)
 
     await eventually(closed)
+    await _write(stage, name, workflow_id)
+
+
+async def _write(stage: Stage, name: str, workflow_id: str) -> None:
     body = json.loads((await stage.history(workflow_id)).to_json())
     text = json.dumps({"workflow_id": workflow_id, **_anonymous(body)}, indent=1)
     (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
@@ -183,7 +253,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with TemporalServer(folder, namespace="default", retention_hours=1, ui_port=None) as server:
-            await record(folder, await connect(server.address, "default", None))
+            await record(folder, await connect(server.address, "default", None), sys.argv[1:])
 
 
 if __name__ == "__main__":
