@@ -87,6 +87,8 @@ class TestVersions:
             page = await policies.page(session, owner, limit=1, before=None)
             second = await policies.page(session, owner, limit=5, before=page[1])
             one = await policies.one(session, owner, 1)
+        assert current.document is not None
+        assert one.body is not None
         assert (current.version, current.document.rules[0].name) == (2, "b")
         assert ([one.version for one in page[0]], page[1:], page[0][0].body) == ([2], (2, 2), None)
         assert ([one.version for one in second[0]], second[1]) == ([1], None)
@@ -269,6 +271,7 @@ class TestRequester:
         async with world.database.reading() as session:
             found = await requesters.requester_of(session, member.workspace_id, member.user_id)
             none = await requesters.requester_of(session, (await world.workspace()), member.user_id)
+        assert found is not None
         assert (found.role, found.groups, found.mode) == ("member", ("support",), OperationMode.ASSISTED)
         assert none is None
 
