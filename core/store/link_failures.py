@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +14,7 @@ MAX_WRONG = 5
 LOCKED = timedelta(hours=1)
 FORGOTTEN = timedelta(hours=1)
 """How long a wrong code counts. A right one in between forgets nothing: one could always have a right one ready."""
+KEPT = timedelta(days=1)
 
 
 async def check(session: AsyncSession, who: str) -> LinkFailure:
@@ -23,6 +25,8 @@ async def check(session: AsyncSession, who: str) -> LinkFailure:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     await session.execute(insert(LinkFailure).values(who=who, count=0, last_at=now()).on_conflict_do_nothing())
     row = await session.get_one(LinkFailure, who, with_for_update=True, populate_existing=True)
+    old = select(LinkFailure.who).where(LinkFailure.last_at < now() - KEPT, LinkFailure.who != who)
+    await session.execute(delete(LinkFailure).where(LinkFailure.who.in_(old.with_for_update(skip_locked=True))))
     if row.locked_until is not None and row.locked_until > now():
         message = "Too many wrong codes: come back later."
         raise TooMany(message, retry_after=(row.locked_until - now()).total_seconds())

@@ -7,7 +7,7 @@ import base64
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -25,6 +25,7 @@ from core.views import LinkView
 CODE, PAIRING = "code", "pairing"
 OPEN, CONFIRMING, LINKED, DECLINED, WITHDRAWN = "open", "confirming", "linked", "declined", "withdrawn"
 CODE_LIFE = timedelta(minutes=10)
+KEPT = timedelta(days=30)
 _CODE_BYTES = 16
 _MAX_CODE = 64
 _OF_CHATS = "idn_"
@@ -39,6 +40,7 @@ async def new_code(work: Work, audit: AuditTrail, who: Principal, channel: str) 
     check_person(who)
     await linking.check_room(work.session, who.user_id)
     await _withdraw_open(work.session, who.user_id, channel)
+    await forget_old(work.session)
     code = base64.urlsafe_b64encode(secrets.token_bytes(_CODE_BYTES)).decode().rstrip("=")
     row = Link(
         id=new_id("lnk"),
@@ -67,6 +69,12 @@ async def _withdraw_open(session: AsyncSession, user_id: str, channel: str) -> N
     theirs = (Link.user_id == user_id) & (Link.channel == channel) & (Link.kind == CODE)
     statement = update(Link).where(theirs, Link.state.in_([OPEN, CONFIRMING]))
     await session.execute(statement.values(state=WITHDRAWN, settled_at=now()))
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Remove links that came to nothing a while ago; strangers ask for them too."""
+    old = select(Link.id).where(Link.expires_at < now() - KEPT, Link.state != LINKED)
+    await session.execute(delete(Link).where(Link.id.in_(old.with_for_update(skip_locked=True))))
 
 
 async def redeem(work: Work, code: str, account: Account) -> LinkView | None:

@@ -13,7 +13,7 @@ from core.permissions import Principal
 from core.store import identities, link_failures, linking
 from core.store.audit import AuditTrail
 from core.store.identities import Account
-from core.store.links import LINKED, OPEN, PAIRING, check_person, masked, view_of
+from core.store.links import LINKED, OPEN, PAIRING, check_person, forget_old, masked, view_of
 from core.store.work import Work
 from core.tables.identity import Identity, Link
 from core.tables.people import User
@@ -34,6 +34,7 @@ async def begin_pairing(work: Work, account: Account) -> str:
     a person who can sign in makes a code there instead).
     """
     await _check_may_begin(work.session, account)
+    await forget_old(work.session)
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     row = Link(
         id=new_id("lnk"),

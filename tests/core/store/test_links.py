@@ -400,6 +400,21 @@ class TestReached:
             assert await identities.current_conversation(session, identity.id) is None
 
 
+class TestUpkeep:
+    async def test_what_came_to_nothing_a_month_ago_is_forgotten(self, desk, world, ana):
+        await desk.link(ana)
+        await desk.code(ana)
+        for row in await world.all(Link):
+            await world.alter(Link, row.id, expires_at=now() - timedelta(days=31))
+        await desk.redeem("wrong", THEIRS)
+        row = next(one for one in await world.all(LinkFailure) if one.count)
+        await world.alter(LinkFailure, row.who, last_at=now() - timedelta(days=2))
+        await desk.pair(THEIRS.model_copy(update={"external_id": "8"}))
+
+        assert sorted(one.state for one in await world.all(Link)) == ["linked", "open"]
+        assert [one for one in await world.all(LinkFailure) if one.count] == []
+
+
 class TestUnlinking:
     async def delivery(self, world: World, who: Principal, kind: str, state: str, thread: str = "7") -> str:
         at = now()
