@@ -132,7 +132,7 @@ function apply(state, event) {
   if (event.conversation) next = withConversation(next, event.conversation);
   if (event.message) next = withMessage(next, event.message);
   if (event.turn) next = withTurn(next, event);
-  if (event.call) next = inOpenTurn(next, event.call.turn_id, (open) => ({ ...open, calls: put(open.calls, event.call) }));
+  if (event.call) next = inOpenTurn(next, event.call.turn_id, (open) => ({ ...open, calls: put(open.calls, settled(open.calls[event.call.id], event.call)) }));
   if (event.recall) next = inOpenTurn(next, event.recall.turn_id, (open) => ({ ...open, recalls: { ...open.recalls, [event.recall.turn_id]: event.recall } }));
   if (event.approval) next = { ...next, approvals: put(next.approvals, newer(next.approvals[event.approval.id], event.approval)) };
   return next;
@@ -140,6 +140,9 @@ function apply(state, event) {
 
 // Inbox and conversation tell of the same approval; a decision that stands is not undone by the later of two streams.
 const newer = (known, told) => (known && known.state !== "pending" && told.state === "pending" ? known : told);
+
+// So is what became of a call of unknown fate.
+const settled = (known, told) => (known?.ended_at && known.state !== "unknown" && told.state === "unknown" ? known : told);
 
 function withConversation(state, conversation) {
   if (!conversation.deleted_at) return switched({ ...state, conversations: put(state.conversations, conversation) }, conversation);
