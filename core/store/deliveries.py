@@ -104,12 +104,16 @@ def _due(kinds: Collection[str]) -> Select[Delivery]:
 async def arm(session: AsyncSession, delivery_id: str, token: str | None, body: dict[str, Any]) -> None:
     """Store what is about to be shown, and the hash of its buttons' token, before anybody can press them."""
     values = {"token_hash": secret_hash(token) if token else None, "body": body}
-    await session.execute(update(Delivery).where(Delivery.id == delivery_id).values(**values))
+    wanted = (Delivery.id == delivery_id) & (Delivery.state != DROPPED)
+    await session.execute(update(Delivery).where(wanted).values(**values))
 
 
 async def sent(work: Work, claimed: Delivery, external_ref: str | None, *, detail: str | None = None) -> None:
-    """Store that what was claimed is shown now; a change that came meanwhile is due at once."""
+    """Store that what was claimed is shown now; a change that came meanwhile is due at once. Dropped stays dropped."""
     row = await _locked(work.session, claimed.id)
+    if row.state == DROPPED:  # while it was on its way: it is not edited, and its buttons stay void
+        row.external_ref, row.shown, row.due_at = external_ref or row.external_ref, row.version, NEVER
+        return
     first, row.state, row.shown = row.state != SENT, SENT, claimed.version
     row.external_ref, row.attempts, row.detail = external_ref or row.external_ref, 0, detail
     row.due_at = NEVER if row.shown >= row.version else now()

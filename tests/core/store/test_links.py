@@ -12,7 +12,7 @@ from core.consent import Assurance
 from core.errors import Conflict, NotAllowed, NotFound, TooMany
 from core.ids import new_id
 from core.permissions import Principal, Role, Scope
-from core.store import identities, links, pairings, sessions
+from core.store import deliveries, identities, links, pairings, sessions
 from core.store.audit import AuditTrail
 from core.store.identities import Account
 from core.store.work import Work, change
@@ -449,6 +449,17 @@ class TestUnlinking:
         assert kept.state == "waiting"
         assert kept.token_hash is not None
         assert await desk.behind() is None
+
+    async def test_reaches_what_is_just_being_sent(self, desk, world, ana):
+        identity = await desk.link(ana)
+        sent = await world.get(Delivery, await self.delivery(world, ana, "prompt", "waiting"))
+        await desk.unlink(ana, identity.id)
+        async with change(world.database, world.rooms) as work:
+            await deliveries.arm(work.session, sent.id, "a token", {})
+            await deliveries.sent(work, sent, "4711")
+        row = await world.get(Delivery, sent.id)
+
+        assert (row.state, row.token_hash, row.external_ref) == ("dropped", None, "4711")
 
     async def test_is_told_and_audited_and_the_account_is_free_again(self, desk, world, ana):
         identity = await desk.link(ana)
