@@ -10,7 +10,7 @@ ConnectorError
 """
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from connectors.manifest import ConnectorManifest
 from core.errors import AssentError
@@ -22,12 +22,14 @@ from core.views import PreviewView as Preview
 __all__ = [
     "CallContext",
     "Change",
+    "Checkable",
     "Connector",
     "ConnectorError",
     "NeedsAuthorization",
     "OutcomeUnknown",
     "PermanentFailure",
     "Preview",
+    "Reaching",
     "TemporaryFailure",
     "Throttled",
     "Unreachable",
@@ -63,6 +65,29 @@ class Connector(Protocol):
 
     async def execute(self, action: str, arguments: dict[str, Any], context: CallContext) -> dict[str, Any]:
         """Do it, and give the result as JSON."""
+        ...
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """A connector that calls a service elsewhere: its calls have a breaker, and what became of them is noted."""
+
+    def host_of(self, action: str, arguments: dict[str, Any]) -> str:
+        """Name the service that a call goes to; see core/store/service_health.py for those that people choose."""
+        ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A connector that can ask its service whether it is there."""
+
+    @property
+    def service(self) -> str:
+        """The service's name, as `host_of` gives it."""
+        ...
+
+    async def probe(self) -> None:
+        """Ask, changing nothing; raises a ConnectorError when it is not well."""
         ...
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from jsonschema import Draft202012Validator
 
 from connectors.arguments import check_arguments
-from connectors.base import Connector
+from connectors.base import Checkable, Connector
 from connectors.email.connector import EmailConnector
 from connectors.files.connector import FilesConnector
 from connectors.files.folder import SUPPORTED as FILES_SUPPORTED
@@ -19,7 +19,7 @@ from connectors.manifest import ActionSpec, BadManifest, ConnectorManifest, Effe
 from connectors.tasks.connector import TasksConnector
 from connectors.web.connector import WebConnector
 from core.digest import canonical
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.permissions import Role
 from core.policy import CallFacts, Ruling, evaluate
 from core.smtp import SmtpSettings
@@ -30,6 +30,12 @@ class UnknownAction(NotFound):
     """No connector has an action of that name."""
 
     code, title = "unknown_action", "Unknown action"
+
+
+class NothingToAsk(Conflict):
+    """The connector has no service of its own."""
+
+    code, title = "nothing_to_ask", "Nothing to ask"
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,17 @@ class Registry:
     def timeouts(self) -> dict[str, float]:
         """Give the seconds that each action may take."""
         return {name: action.spec.timeout_s for name, action in self._actions.items()}
+
+    def checkable(self, connector_id: str) -> Checkable:
+        """Give a connector whose service can be asked whether it is there; raises UnknownAction, NothingToAsk."""
+        found = next((one for one in self._connectors if one.manifest.id == connector_id), None)
+        if found is None:
+            message = "There is no connector of that name here."
+            raise UnknownAction(message)
+        if not isinstance(found, Checkable):
+            message = "This connector has no service of its own that could be asked."
+            raise NothingToAsk(message)
+        return found
 
     def describe(self) -> list[dict[str, Any]]:
         """Give what people are shown of each connector, as JSON; `policy` is the default for a member."""

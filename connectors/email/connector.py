@@ -29,14 +29,18 @@ class EmailConnector:
         self._settings = settings
         self._server = MailServer(settings, tls)
 
-    def host_of(self, _action: str, _arguments: dict[str, Any]) -> str:
-        """Name the mail server."""
+    @property
+    def service(self) -> str:
+        """The mail server, by host and port."""
         return f"{self._settings.host}:{self._settings.service_port}"
 
-    async def probe(self) -> str:
-        """Ask the mail server, sending nothing; gives its host. Raises a ConnectorError."""
+    def host_of(self, _action: str, _arguments: dict[str, Any]) -> str:
+        """Name the mail server."""
+        return self.service
+
+    async def probe(self) -> None:
+        """Connect to the mail server and sign in, sending nothing; raises a ConnectorError."""
         await self._server.probe(_PROBE_SECONDS)
-        return self.host_of("", {})
 
     async def preview(self, action: str, arguments: dict[str, Any], context: CallContext) -> Preview:
         """Show all of it, the recipients first; PermanentFailure when it could not be sent."""

@@ -67,6 +67,16 @@ async def note(
         await tell(work, connector)
 
 
+async def note_check(work: Work, connector: str, host: str, *, ok: bool, detail: str) -> None:
+    """Write what a service said when somebody asked it; a good answer ends its rest, a bad one begins none."""
+    row = await _row(work, connector, host)
+    ends = ok and row.breaker != "closed"
+    await note(work, connector, host, ok=ok, failures=0 if ok else row.failures, detail=detail)
+    if ends:
+        row.breaker, row.open_until = "closed", None
+    await tell(work, connector)
+
+
 async def claim(work: Work, connector: str, host: str, seen: tuple[str, datetime | None], until: datetime) -> bool:
     """Take the one try after a rest, which is over at `until`; False when another worker was first."""
     state, open_until = seen

@@ -184,7 +184,9 @@ class TestOutcome:
 class TestServer:
     async def test_a_probe_sends_nothing(self, email, double):
         before = double.lines
-        assert await email.probe() == f"127.0.0.1:{double.port}"
+        await email.probe()
+
+        assert email.service == f"127.0.0.1:{double.port}"
         assert [line["stage"] for line in double.lines[len(before) :]] == ["ehlo"]
 
     async def test_sign_in_is_needed_where_it_is(self, tmp_path, context):

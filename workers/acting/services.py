@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import structlog
 
-from connectors.base import ConnectorError, OutcomeUnknown, TemporaryFailure, Throttled, Unreachable
+from connectors.base import ConnectorError, OutcomeUnknown, Reaching, TemporaryFailure, Throttled, Unreachable
 from connectors.breaker import Admission, Breaker, Resting, State
 from connectors.guarded import AddressRefused
 from connectors.limits import Limits
@@ -29,15 +29,6 @@ _MOST_BREAKERS = 5_000
 _log = structlog.get_logger()
 
 Key = tuple[str, str]
-
-
-@runtime_checkable
-class Reaching(Protocol):
-    """A connector that calls a service elsewhere."""
-
-    def host_of(self, action: str, arguments: dict[str, Any]) -> str:
-        """Name the service that a call goes to; see core/store/service_health.py for those that people choose."""
-        ...
 
 
 class Services:

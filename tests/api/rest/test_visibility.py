@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from api.app import NOUNS, PREFIX
+from core.clock import now
+from core.ids import new_id
 from core.permissions import Role
+from core.tables.identity import OidcAccount, Passkey
 from tests.api.rest.house import House, Person
 
 NOT_THERE = 404
@@ -20,7 +23,7 @@ class Line:
 
     bo: int = NOT_THERE
     eve: int = NOT_THERE
-    body: dict[str, Any] | None = None
+    body: Any = None
     open: bool = False
 
 
@@ -28,6 +31,27 @@ OPEN = Line(open=True)
 LIST = Line(bo=200, eve=200)
 EXPECTED: dict[str, Line] = {
     "POST /auth/sign-in": OPEN,
+    "POST /auth/second-factor": OPEN,
+    "POST /auth/passkey-options": OPEN,
+    "POST /auth/passkey-sign-in": OPEN,
+    "GET /auth/oidc": OPEN,
+    "POST /auth/oidc/{name}/begin": OPEN,
+    "GET /auth/oidc/{name}/callback": OPEN,
+    "POST /auth/oidc/sign-in": OPEN,
+    "GET /auth/oidc/accounts": LIST,
+    "POST /auth/oidc/accounts": Line(bo=403, eve=403, body={"ticket": "none"}),
+    "DELETE /auth/oidc/accounts/{account_id}": Line(bo=403, eve=403),  # a fresh proof is asked for first
+    "GET /auth/session": LIST,
+    "POST /auth/prove": Line(bo=403, eve=403, body={"method": "totp", "code": "000000"}),
+    "POST /auth/totp": Line(bo=403, eve=403),
+    "POST /auth/totp/confirm": Line(bo=403, eve=403, body={"code": "000000"}),
+    "POST /auth/totp/recovery-codes": Line(bo=403, eve=403),
+    "DELETE /auth/totp": Line(bo=403, eve=403),
+    "GET /auth/passkeys": LIST,
+    "POST /auth/passkeys/options": Line(bo=409, eve=409),  # no public address is set here
+    "POST /auth/passkeys": Line(bo=403, eve=403, body={"ceremony_id": "none", "credential": {}}),
+    "PATCH /auth/passkeys/{passkey_id}": Line(body={"name": "Mine"}),
+    "DELETE /auth/passkeys/{passkey_id}": Line(bo=403, eve=403),
     "POST /auth/refresh": OPEN,
     "POST /auth/sign-out": Line(bo=204, eve=204),
     "GET /setup": OPEN,
@@ -109,6 +133,10 @@ EXPECTED: dict[str, Line] = {
     "POST /webhooks/{webhook_id}/disable": Line(bo=403),
     "GET /webhooks/{webhook_id}/deliveries": Line(bo=403),
     "POST /approvals/{approval_id}/decision": Line(body=DECISION),
+    "POST /approvals/decisions": Line(bo=200, eve=200, body=[DECISION | {"approval_id": f"apr_{'0' * 26}"}]),
+    "GET /approvals/{approval_id}/decisions": Line(),
+    "GET /approvals/{approval_id}/seen": Line(),
+    "POST /unified-chat/decision/approve": Line(body={"decision_id": f"apr_{'0' * 26}", "approved": True}),
     "GET /approvals/{approval_id}/grant-suggestion": Line(),
     "GET /grants": LIST,
     "POST /grants/{grant_id}/revoke": Line(),
@@ -150,6 +178,8 @@ EXPECTED: dict[str, Line] = {
     "POST /identities/pairings/look-up": Line(body={"code": "AAAA-AAAA"}),
     "POST /identities/pairings/confirm": Line(body={"code": "AAAA-AAAA"}),
     "GET /connectors": LIST,
+    "GET /connectors/health": LIST,
+    "POST /connectors/{connector}/check": Line(bo=403),
     "GET /workspace": LIST,
     "PUT /workspace/mode": Line(bo=403, eve=200, body={"mode": "assisted"}),
     "GET /policy": Line(bo=403, eve=200),
@@ -253,9 +283,29 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
             "branch": "trunk",
             "version": "1999999999",
             "name": "her_own",
+            "connector": "not_there",
             "invitation_id": invited.json()["invitation"]["id"],
+            **await ways_in(house, ana),
         }
     )
+
+
+async def ways_in(house: House, who: Person) -> dict[str, str]:
+    """A passkey and a linked account of somebody."""
+    mine = {"user_id": who.principal.user_id}
+    passkey = Passkey(
+        id=new_id("pky"),
+        name="Phone",
+        credential_id=new_id("crd"),
+        public_key=b"",
+        transports=[],
+        created_at=now(),
+        **mine,
+    )
+    account = OidcAccount(id=new_id("oac"), issuer="https://login.test", subject=new_id("sub"), linked_at=now(), **mine)
+    async with house.database.writing() as session:
+        session.add_all([passkey, account])
+    return {"passkey_id": passkey.id, "account_id": account.id}
 
 
 def routes() -> set[str]:
