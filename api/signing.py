@@ -103,7 +103,7 @@ class Signing:
     async def _member(self, session: AsyncSession, user_id: str, workspace_id: str | None) -> Membership:
         user = await session.get(User, user_id)
         member = await people.first_membership(session, user_id, workspace_id)
-        if user is None or user.disabled_at is not None or member is None:
+        if user is None or user.kind != "person" or user.disabled_at is not None or member is None:
             raise NotSignedIn(_WRONG)
         return member
 
