@@ -69,4 +69,5 @@ async def find_person(server: Server, user: str) -> str:
 
 
 def _state(user: Mapping[str, Any]) -> str:
-    return "disabled" if user.get("disabled_at") else "active"
+    state = "disabled" if user.get("disabled_at") else "active"
+    return f"{state} service" if user.get("kind") == "service" else state
