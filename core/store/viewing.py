@@ -39,6 +39,13 @@ def call_view(row: ToolCall, approval_id: str | None) -> ToolCallView:
     return ToolCallView.model_validate({**known, "arguments": arguments, "approval_id": approval_id})
 
 
+def _with_absent(row: Approval, name: str | None) -> str | None:
+    """Name who decided, and for whom if it was in somebody's place: "Ben for Ana"."""
+    seats = (vote["in_place_of"] for vote in row.votes if vote["decision_id"] == row.decision_id)
+    absent = next(seats, None) if row.decision_id else None
+    return f"{name} for {absent}" if name and absent else name
+
+
 def approval_view(
     row: Approval, requester_name: str, decided_by_name: str | None, edited_by_name: str | None = None
 ) -> ApprovalView:
@@ -50,7 +57,7 @@ def approval_view(
             **known,
             "arguments": mask(secrets, row.arguments),
             "requester_name": requester_name,
-            "decided_by_name": decided_by_name,
+            "decided_by_name": _with_absent(row, decided_by_name),
             "edited_by_name": edited_by_name,
             "arguments_schema": row.schema_,
         }

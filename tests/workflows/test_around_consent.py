@@ -18,7 +18,7 @@ from core.keys import KeyRing
 from core.masking import MASK
 from core.permissions import Door, Principal, Role
 from core.settings import Settings
-from core.store import grants, outcomes
+from core.store import approvals, grants, outcomes
 from core.store.database import Database
 from core.store.decisions import GrantWish
 from core.store.work import change
@@ -240,7 +240,7 @@ class TestSecrets:
         assert vault.sent == [{"text": "t", "login": {"pin": SECRET}}]
         assert approval.arguments == {"text": "t", "login": {"pin": MASK}}
         assert SECRET not in approval.preview.summary
-        every = [str(row.body) for table in (StoredEvent, AuditRow) for row in await stage.all(table)]
+        every = [str(row.body) for row in (*await stage.all(StoredEvent), *await stage.all(AuditRow))]
         assert [one for one in every if SECRET in one] == []
         (made,) = await stage.calls(sent.turn_id)
         assert made.result == {"opened": f"with {MASK}"}
@@ -342,7 +342,10 @@ class TestDelegate:
         assert stage.notes.actions == ["drop"]
         (vote,) = (await stage.get(Approval, approval.id)).votes
         assert (vote["name"], vote["user_id"]) == (ben.name, ben.user_id)
-        assert vote["in_place_of"].startswith("Person")
+        zoe = vote["in_place_of"]
+        async with stage.database.reading() as session:
+            view = await approvals.one(session, stage.ana, approval.id)
+        assert view.decided_by_name == f"{ben.name} for {zoe}"
         assert "approval.requested" in await stage.told(ben.membership_id)
 
     async def test_what_was_decided_falls_with_the_delegation(

@@ -60,11 +60,14 @@ function facts(approval, me, gate) {
     fact(words.action, h("code", {}, reveal(approval.action))),
     fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
     fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : reveal(approval.requester_name || words.somebody)),
-    fact(words.deciders, approval.deciders.map((one) => reveal(one.name)).join(", ")),
+    fact(words.deciders, approval.deciders.map(deciderName).join(", ")),
     approval.state === "pending" && fact(words.expires, h("time", { datetime: approval.expires_at, "data-until": approval.expires_at }, left(approval.expires_at))),
     fact(words.digest, h("code", { title: approval.digest }, approval.digest.slice(0, SHORT))),
   );
 }
+
+// "Ben for Ana", who is away.
+const deciderName = (one) => (one.in_place_of ? words.inPlaceOf(reveal(one.name), reveal(one.in_place_of)) : reveal(one.name));
 
 const fact = (name, ...values) => [h("dt", {}, name), h("dd", {}, ...values)];
 const change = ({ label, before, after }) =>

@@ -150,6 +150,7 @@ export const words = {
   modelSays: "The assistant’s own words, not checked",
   requester: "Asked for",
   deciders: "Who decides",
+  inPlaceOf: (name, absent) => `${name} for ${absent}`,
   requesterRole: "whoever asked",
   anyRole: (role) => `any ${role}`,
   expires: "Time left",

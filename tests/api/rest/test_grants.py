@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core.consent import Assurance, ConsentPlan, Need, Party, Stage, asks
 from core.permissions import Role
@@ -66,7 +67,7 @@ class TestWish:
 
         assert (await ana.ask("POST", f"/approvals/{row.id}/decision", json=decision())).status_code == 200
         async with house.database.reading() as session:
-            (kept,) = (await session.execute(Decision.__table__.select())).all()
+            (kept,) = (await session.execute(select(Decision))).scalars().all()
         assert kept.remember == {"patterns": PATTERNS, "seconds": 3600, "uses": None}
 
     @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from cli.talk.approvals import Lasting, decide_approval
 from cli.talk.calls import list_calls, settle
@@ -120,7 +121,7 @@ class TestAlways:
         assert 'id is exactly "tsk_1"' in made.notices.getvalue()
         assert "for 7 days, 5 times at most" in made.notices.getvalue()
         async with house.database.reading() as session:
-            (decision,) = (await session.execute(Decision.__table__.select())).all()
+            (decision,) = (await session.execute(select(Decision))).scalars().all()
         assert decision.remember == {
             "patterns": {"id": {"kind": "exact", "value": "tsk_1"}},
             "seconds": 7 * 86_400,
