@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 
 from core.model_entries import OFFLINE, entries_of
 from core.settings import Settings
-from core.store import memory_status, model_health
+from core.store import inbound, memory_status, model_health
 from core.store.database import Database
 from core.temporal import TemporalState
 from core.values import Value
@@ -95,8 +95,15 @@ class Probes:
             return self._last
 
     async def _ask(self) -> Health:
-        asked = (self._ask_database, self._ask_temporal, self._ask_workers, self._ask_memory, self._ask_model)
-        database, temporal, workers, memory, model = await asyncio.gather(*map(_bounded, asked))
+        asked = (
+            self._ask_database,
+            self._ask_temporal,
+            self._ask_workers,
+            self._ask_memory,
+            self._ask_model,
+            self._ask_channels,
+        )
+        database, temporal, workers, memory, model, channels = await asyncio.gather(*map(_bounded, asked))
         parts = {
             "database": database,
             "temporal": temporal,
@@ -104,6 +111,7 @@ class Probes:
             "gateway": self._ask_gateway(),
             "model": model,
             "memory": memory,
+            "channels": channels,
             "disk": _disk(self._settings.data_dir),
         }
         states = {part.state for part in parts.values()}
@@ -143,6 +151,13 @@ class Probes:
         async with self._database.reading() as session:
             view = await memory_status.view(session)
         facts = {"memory": view.state, "sentence": view.sentence, "model": view.model, "waiting": view.waiting}
+        return Part(state=State.OK, facts=facts)
+
+    async def _ask_channels(self) -> Part:
+        """Tell how the channels were last seen; all else works without them, so they never make the whole unwell."""
+        async with self._database.reading() as session:
+            seen = await inbound.standing(session)
+        facts = {name: one.state for (name, _), one in seen.items() if name in self._settings.channels}
         return Part(state=State.OK, facts=facts)
 
     def _ask_gateway(self) -> Part:

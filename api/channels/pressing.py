@@ -8,13 +8,15 @@ from api.channels.linking import Linking, unknown
 from api.intake import Decided
 from connectors.channel import ButtonPressed, Channel
 from core.errors import AssentError, NotAllowed, TooMany, Unavailable
-from core.store import deliveries
+from core.store import deliveries, outcomes
+from core.store.outcomes import Outcome
 from core.store.work import change
 from core.tables.connect import Delivery
 from core.text import reveal
 from core.values import ApprovalState, DecisionVerdict
 
 _DATA = re.compile(r"a1:(?P<token>[A-Za-z0-9_-]{22}):(?P<answer>[yn])")
+_UNKNOWN = re.compile(r"u1:(?P<call>cal_[0-9a-z]{26}):(?P<outcome>done|not_done)")
 _DONE = {ApprovalState.APPROVED: "Approved", ApprovalState.REJECTED: "Rejected"}
 
 
@@ -45,11 +47,20 @@ class Pressing:
             return await self._linking.answered(heard, link["link_id"], yes=link["answer"] == "y")
         if heard.who is None:
             return "I do not know this account: link it first, by /link in a private chat with me."
+        settled = _UNKNOWN.fullmatch(event.data)
+        if settled is not None:
+            return await self._settle(heard, settled["call"], Outcome(settled["outcome"]))
         if prompt is None:
             raise unknown()
         row = await self._prompt(heard, prompt["token"])
         verdict = DecisionVerdict.APPROVE if prompt["answer"] == "y" else DecisionVerdict.REJECT
         return await self._decide(heard, event, row, verdict)
+
+    async def _settle(self, heard: Heard, call_id: str, outcome: Outcome) -> str:
+        """Take somebody's word on a call of unknown fate; whether it is theirs to say is looked up. Raises as `say`."""
+        async with change(self._desk.database, self._desk.rooms) as work:
+            view = await outcomes.say(work, self._desk.audit, heard.person, call_id, outcome, None)
+        return f"Noted: {reveal(view.action)}, {view.state}."
 
     async def _prompt(self, heard: Heard, token: str) -> Delivery:
         """Find the prompt that a token names. Raises NotFound, and NotAllowed, audited, for somebody else's."""

@@ -9,7 +9,7 @@ from core.clock import now
 from core.errors import NotFound
 from core.events import DurableEvent, ToolFailed, ToolFinished, ToolStarted, ToolUnknown
 from core.permissions import Principal
-from core.store import streams, webhooks
+from core.store import prompting, streams, webhooks
 from core.store.unsettled import people_to_settle
 from core.store.viewing import call_view
 from core.store.visibility import sees_conversation
@@ -123,8 +123,10 @@ async def settle(
     view = call_view(call, approval.id if approval else None)
     await streams.append(work, call.conversation_id, _settled(view, state))
     if was_unknown or state is CallState.UNKNOWN:
-        for membership_id, _ in await people_to_settle(work.session, call):
+        people = await people_to_settle(work.session, call)
+        for membership_id, _ in people:
             await streams.notify(work, membership_id, _settled(view, state))
+        await prompting.ask_what_happened(work, call, [one.user_id for _, one in people])
     if state is CallState.UNKNOWN:
         await webhooks.tell_of_unknown_call(work, call.workspace_id, view)
 

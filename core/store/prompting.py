@@ -7,14 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.consent import ConsentPlan
-from core.outgoing import OutMessage
+from core.outgoing import Button, Headline, OutMessage, Plain
 from core.store import deciders, deliveries, identities
 from core.store.deliveries import Wanted
 from core.store.work import Work
 from core.tables.connect import Delivery
 from core.tables.consent import Approval, Delegation
 from core.tables.identity import Identity
-from core.values import ApprovalState
+from core.tables.work import ToolCall
+from core.text import reveal
+from core.values import ApprovalState, CallState
 
 
 async def refresh(work: Work, approval: Approval, *, remind: bool = False) -> None:
@@ -130,6 +132,23 @@ async def notify(work: Work, workspace_id: str, user_ids: Collection[str], ref: 
         )
         await deliveries.put(work, wanted)
     return len(reached)
+
+
+async def ask_what_happened(work: Work, call: ToolCall, user_ids: Collection[str]) -> None:
+    """Ask people what became of a call of unknown fate; once it is known, what they were asked says so instead."""
+    ref = f"unknown:{call.id}"
+    if call.state == CallState.UNKNOWN:
+        buttons = (
+            Button(label="It was done", data=f"u1:{call.id}:done"),
+            Button(label="It was not", data=f"u1:{call.id}:not_done"),
+        )
+        text = f"{reveal(call.action)} may have taken effect, or not: nobody knows. Please look, and say which it is."
+        parts = (Headline(text="What became of it?"), Plain(text=text))
+        await notify(work, call.workspace_id, user_ids, ref, OutMessage(parts=parts, buttons=(buttons,)))
+        return
+    for row in await deliveries.of_turn(work.session, deliveries.NOTICE, ref):
+        row.body = {"text": f"{reveal(call.action)}: it is known now, {call.state}."}
+        await deliveries.want_edit(work, row)
 
 
 async def is_asked(session: AsyncSession, delivery: Delivery) -> bool:

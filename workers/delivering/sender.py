@@ -1,9 +1,11 @@
 """The sender: carries out what is due, retries what did not work, and stores what became of each delivery."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -20,6 +22,12 @@ from core.tables.connect import Delivery
 from workers.delivering.carrier import Carrier, NotWanted, NotYet
 
 IDLE_SECONDS = 1.0
+AT_ONCE = 50
+"""How many threads are written to at the same time."""
+CLAIM = 20
+CLAIM_HOLDS = 15.0
+"""Seconds after which a claimed delivery is not begun any more: one takes at most the rest of its 60."""
+DRAIN_SECONDS = 4.0
 ATTEMPTS = 14
 """With the waits below, about a day."""
 _SHORTEST, _LONGEST = timedelta(seconds=2), timedelta(hours=4)
@@ -35,6 +43,8 @@ class Sender:
         self._rooms = rooms
         self._carriers = carriers
         self._bell = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._last: dict[tuple[str, str, str], asyncio.Task[None]] = {}
 
     def rang(self, stream_id: str) -> None:
         """Wake when something is to be sent."""
@@ -45,49 +55,71 @@ class Sender:
         """Take no notice of what rooms hear."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Carry what is due, at each ring and every second, until stopped."""
+        """Carry what is due, at each ring and every second, until stopped; then let what is on its way arrive."""
         silence = self._rooms.listen(self)
         try:
             while not stop.is_set():
                 self._bell.clear()
-                if not await self.sweep():
+                room = AT_ONCE - len(self._under_way)
+                if room <= 0 or not await self._begin(min(room, CLAIM)):
                     with suppress(TimeoutError):
                         async with asyncio.timeout(IDLE_SECONDS):
                             await self._bell.wait()
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=DRAIN_SECONDS)
         finally:
             silence()
+            for task in self._under_way:
+                task.cancel()
 
     async def sweep(self) -> int:
-        """Carry what is due now; returns how many there were."""
+        """Carry what is due now, to its end; returns how many there were."""
+        count = await self._begin(CLAIM)
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        return count
+
+    async def _begin(self, limit: int) -> int:
+        """Begin to carry what is due: one thread's in order, no thread waits for another. Gives how many."""
         try:
-            rows = await self._claim()
-            await self._in_lanes(rows)
+            rows = await self._claim(limit)
         except AssentError as error:
             _log.warning("the sender waits", code=error.code)
             return 0
         except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
             _log.exception("the sender failed; it goes on")
             return 0
+        lanes: dict[tuple[str, str, str], list[Delivery]] = {}
+        for row in sorted(rows, key=lambda one: one.id):
+            lanes.setdefault((row.channel, row.account, row.thread), []).append(row)
+        for lane, waiting in lanes.items():
+            task = asyncio.create_task(self._carry_all(self._last.get(lane), waiting))
+            self._last[lane] = task
+            self._under_way.add(task)
+            task.add_done_callback(partial(self._done, lane))
         return len(rows)
 
-    async def _claim(self) -> list[Delivery]:
+    def _done(self, lane: tuple[str, str, str], task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if self._last.get(lane) is task:
+            del self._last[lane]
+        self._bell.set()
+
+    async def _carry_all(self, before: asyncio.Task[None] | None, rows: list[Delivery]) -> None:
+        """Carry one thread's in order; what waited so long that its claim may lapse is left to the next claim."""
+        claimed = time.monotonic()
+        if before is not None:
+            await asyncio.wait([before])
+        for row in rows:
+            if time.monotonic() - claimed < CLAIM_HOLDS:
+                await self._carry(row)
+
+    async def _claim(self, limit: int) -> list[Delivery]:
         async with self._database.reading() as session:
             if not await deliveries.is_due(session, self._carriers):
                 return []
         async with self._database.writing() as session:
-            return await deliveries.claim(session, self._carriers)
-
-    async def _in_lanes(self, rows: list[Delivery]) -> None:
-        """Carry what goes to one thread in order, different threads side by side."""
-        lanes: dict[tuple[str, str, str], list[Delivery]] = {}
-        for row in rows:
-            lanes.setdefault((row.channel, row.account, row.thread), []).append(row)
-
-        async def carry_all(lane: list[Delivery]) -> None:
-            for row in sorted(lane, key=lambda one: one.id):
-                await self._carry(row)
-
-        await asyncio.gather(*(carry_all(lane) for lane in lanes.values()))
+            return await deliveries.claim(session, self._carriers, limit)
 
     async def _carry(self, row: Delivery) -> None:
         try:
