@@ -6,7 +6,7 @@ from core.permissions import Principal, Scope
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER = frozenset({"auth", "setup", "tokens", "tickets", "password", "delegations", "identities", "services"})
 _CHAT = frozenset({"conversations", "messages", "turns", "branches", "threads", "documents", "facts", "tasks"})
-_DECIDE = frozenset({"approvals", "grants", "tool-calls"})
+_DECIDE = frozenset({"approvals", "grants", "tool-calls", "unified-chat"})
 _ASK = frozenset({"withdraw", "consume", "outcome"})
 _CALLBACKS = ["webhooks", "callback-secret"]
 _OF_NOUN = 3  # parts of a path that names a noun and nothing in it
