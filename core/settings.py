@@ -226,7 +226,7 @@ class Settings(BaseSettings):
     # Services
     smtp: SmtpSettings | None = Field(
         None,
-        description="`[smtp]`: `host`, `from_address` and what else [connectors.md](connectors.md) says; without it no `email`.",
+        description="`[smtp]`: the mail server, see [connectors.md](connectors.md); without it there is no `email`.",
     )
     private_hosts: Hosts = Field(
         (), description="What calls by HTTP may reach besides the internet: `HOST:PORT` or `NETWORK/BITS`, by commas."
