@@ -7,7 +7,7 @@ from api.channels.linking import Linking
 from connectors.channel import CommandGiven
 from core.errors import Invalid
 from core.outgoing import Link, OutMessage, Plain
-from core.store import approvals, conversations, modes, prompting, turns, workspaces
+from core.store import approvals, bindings, conversations, modes, prompting, turns, workspaces
 from core.store.work import change
 from core.text import reveal
 from core.values import OperationMode, TurnState
@@ -19,6 +19,7 @@ HELP = """/new - begin another conversation
 /approvals - what waits for your decision
 /mode [name] - how the assistant answers here
 /operation [mode] - how much the workspace leaves to its assistant
+/mirror - hear here what is said elsewhere in this conversation, or no more
 /link [code], /unlink - whose chat this is
 /help - this list
 Anything else you write goes to your assistant. Consent is given by buttons, never by text."""
@@ -39,6 +40,7 @@ class Commands:
             "approvals": self._approvals,
             "mode": self._mode,
             "operation": self._operation,
+            "mirror": self._mirror,
             "help": self._help,
         }
 
@@ -127,6 +129,14 @@ class Commands:
         async with self._desk.database.reading() as session:
             view = await workspaces.view(session, who)
         return f"The workspace is run in the mode {view.operation_mode}. There are: {', '.join(OperationMode)}."
+
+    async def _mirror(self, heard: Heard, rest: str) -> str:  # noqa: ARG002  # takes nothing
+        """Tie this chat to its conversation as a mirror, or no more; `/new` ends it in a private chat."""
+        conversation_id = await self._desk.conversation(heard)
+        where = (heard.channel, heard.account, heard.event.thread)
+        async with change(self._desk.database, self._desk.rooms) as work:
+            mirrors = await bindings.turn_mirror(work, *where, conversation_id, keep=not heard.event.private)
+        return "What is said elsewhere in this conversation is told here too." if mirrors else "No more of that here."
 
     async def _help(self, heard: Heard, rest: str) -> str:  # noqa: ARG002  # takes nothing
         return HELP

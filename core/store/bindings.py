@@ -1,6 +1,6 @@
 """Bindings in SQL: which conversation a group or thread of a channel talks in."""
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -38,3 +38,24 @@ async def bind(
     row.conversation_id, row.mirrors = conversation_id, mirrors
     work.session.add(row)
     await work.session.flush()
+
+
+async def untie(work: Work, channel: str, account: str, thread: str | None) -> None:
+    """Tie a thread to nothing any more: what was said in its conversation is not told there."""
+    statement = delete(Binding).where(Binding.channel == channel, Binding.account == account, Binding.thread == thread)
+    await work.session.execute(statement)
+
+
+async def turn_mirror(work: Work, channel: str, account: str, thread: str, conversation_id: str, *, keep: bool) -> bool:
+    """Mirror a conversation in a thread, or, when that is so, no more; whether it is mirrored now.
+
+    `keep`: the thread's binding stays though it mirrors no more, for it says which conversation the thread has.
+    """
+    statement = select(Binding).where(Binding.channel == channel, Binding.account == account, Binding.thread == thread)
+    row = (await work.session.execute(statement.with_for_update())).scalar_one_or_none()
+    mirrors = row is None or not row.mirrors or row.conversation_id != conversation_id
+    if mirrors or keep:
+        await bind(work, channel, account, thread, conversation_id, mirrors=mirrors)
+    elif row is not None:
+        await work.session.delete(row)
+    return mirrors

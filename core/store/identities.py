@@ -10,7 +10,7 @@ from core.errors import NotFound
 from core.events import IdentityChanged
 from core.outgoing import plain
 from core.permissions import Principal, Role
-from core.store import deliveries, streams
+from core.store import bindings, deliveries, streams
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.connect import Delivery
@@ -149,6 +149,7 @@ async def unlink(work: Work, audit: AuditTrail, who: Principal, identity_id: str
         message = "There is no such linked account."
         raise NotFound(message)
     await _drop_deliveries(work, identity)
+    await bindings.untie(work, identity.channel, identity.account, identity.thread)
     if who.session_id != identity.id:
         await say(work, identity, "unlinked", "This chat is linked to nobody here any more.")
     view = view_of(identity).model_copy(update={"unlinked_at": now()})

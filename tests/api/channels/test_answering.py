@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from core.permissions import Role
-from core.store import identities, links
+from core.store import identities, links, speaking
 from core.store.audit import AuditTrail
 from core.store.work import change
 from core.tables.connect import Delivery, Inbound
@@ -300,6 +300,43 @@ class TestDeciding:
         await bot.press(5, f"a1:{token}:y")
 
         assert await rows(house, Decision) == []
+
+
+class TestMirrors:
+    async def finish(self, house: House, turn_id: str) -> list[tuple[str, str]]:
+        """Stop a turn; gives where that is told."""
+        async with change(house.database, house.rooms) as work:
+            turn = await work.session.get_one(Turn, turn_id)
+            await speaking.reply(work, turn)
+        found = await rows(house, Delivery, Delivery.kind == "reply", Delivery.ref == turn_id)
+        return [(row.channel, row.thread) for row in found]
+
+    async def say_by_rest(self, person: Person, conversation_id: str) -> str:
+        said = {"text": "Hello from the web", "client_message_id": "web-1"}
+        path = f"/conversations/{conversation_id}/messages"
+        return str((await person.ask("POST", path, json=said)).json()["turn_id"])
+
+    async def test_a_reply_goes_where_it_was_asked(self, bot: Bot, house: House, ana: Person):
+        await bot.link(ana, 5)
+        await bot.say(5, "Hello")
+        await bot.say(5, "Hello all", GROUP)
+        private, group = await rows(house, Turn)
+
+        assert await self.finish(house, private.id) == [("telegram", "5")]
+        assert await self.finish(house, group.id) == [("telegram", "-100")]
+
+    async def test_what_is_asked_elsewhere_is_told_here_only_in_a_mirror(self, bot: Bot, house: House, ana: Person):
+        await bot.link(ana, 5)
+        await bot.say(5, "Hello")
+        (talk,) = await rows(house, Conversation)
+        turn_id = await self.say_by_rest(ana, talk.id)
+        before = await self.finish(house, turn_id)
+        await bot.say(5, "/mirror")
+        mirrored = await self.finish(house, turn_id)
+        await bot.say(5, "/unlink")
+
+        assert (before, mirrored) == ([], [("telegram", "5")])
+        assert await rows(house, Binding) == []
 
 
 class TestCommands:
