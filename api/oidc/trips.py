@@ -69,7 +69,7 @@ class Trips:
     async def end(self, name: str, returned: Returned, browser: str | None) -> str:
         """Take a browser back; gives where it goes: to the page, or to the command line that waits, with a ticket.
 
-        Only what the trip itself says decides where that is. Raises NotAllowed for a state that is not under way here.
+        Only what the trip itself says decides where that is. Raises ProofFailed for a state that is not under way here.
         """
         async with self._database.writing() as session:
             row = await ceremonies.take(session, ceremonies.OIDC_TRIP, returned.state)
@@ -85,7 +85,7 @@ class Trips:
         return _back(trip, ticket=await self._ticket(row, trip, claims))
 
     async def redeem(self, ticket: str, purpose: str, who: Principal | None, browser: str | None) -> "Redeemed":
-        """Use a ticket up, in the browser and for the purpose and person that began. Raises NotAllowed, ProofFailed."""
+        """Use a ticket up, in the browser and for the purpose and person that began. Raises ProofFailed."""
         async with self._database.writing() as session:
             row = await ceremonies.take(session, ceremonies.OIDC_TICKET, ticket)
         trip = Trip.model_validate(row.body["trip"])

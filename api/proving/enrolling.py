@@ -88,7 +88,7 @@ class Enrolling:
         return PasskeyOptions(ceremony_id=secret, options=options)
 
     async def add_passkey(self, who: Principal, ceremony_id: str, name: str, answer: Answer) -> PasskeyView:
-        """Keep the passkey that an authenticator made. Raises ProofFailed, NotAllowed, Conflict."""
+        """Keep the passkey that an authenticator made. Raises ProofFailed, Conflict."""
         async with self._database.writing() as session:
             ceremony = await ceremonies.take(session, ceremonies.REGISTRATION, ceremony_id)
         if (ceremony.user_id, ceremony.session_id) != (who.user_id, who.session_id):

@@ -81,7 +81,7 @@ class Proving:
         return await self.view(who)
 
     async def second_factor(self, ceremony_id: str, proof: ByCode | ByPasskey) -> SignedIn:
-        """End a sign-in that asked for more. Raises ProofFailed, TooMany, NotAllowed (the sign-in took too long)."""
+        """End a sign-in that asked for more. Raises ProofFailed, TooMany."""
         if isinstance(proof, ByPasskey):
             return await self._second_by_passkey(ceremony_id, proof)
         async with self._database.writing() as session:
@@ -156,7 +156,7 @@ class Proving:
             return await self._go_on(Work(session), row, "passkey")
 
     async def _burn(self, proof: ByPasskey, *, user_id: str | None, session_id: str | None) -> Ceremony:
-        """Use the challenge up, whatever the answer to it is worth. Raises NotAllowed, also when it was another's."""
+        """Use the challenge up, whatever the answer to it is worth. Raises ProofFailed, also when it was another's."""
         async with self._database.writing() as session:
             row = await ceremonies.take(session, ceremonies.ASSERTION, proof.ceremony_id)
         if (row.user_id, row.session_id) != (user_id, session_id):

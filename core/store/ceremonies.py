@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
-from core.errors import NotAllowed
+from core.errors import ProofFailed
 from core.ids import new_secret, secret_hash
 from core.tables.identity import Ceremony
 
@@ -48,7 +48,7 @@ async def begin(
 
 
 async def look(session: AsyncSession, kind: str, secret: str) -> Ceremony:
-    """Give one that is under way, locked but not used. Raises NotAllowed: used, over, or never begun."""
+    """Give one that is under way, locked but not used. Raises ProofFailed: used, over, or never begun."""
     statement = (
         select(Ceremony)
         .where(
@@ -63,12 +63,12 @@ async def look(session: AsyncSession, kind: str, secret: str) -> Ceremony:
     row = (await session.execute(statement)).scalar_one_or_none()
     if row is None:
         message = "This was used already, it took too long, or it was never begun: begin again."
-        raise NotAllowed(message, reason="ceremony_over")
+        raise ProofFailed(message, reason="ceremony_over")
     return row
 
 
 async def take(session: AsyncSession, kind: str, secret: str) -> Ceremony:
-    """Use one up; commit whatever comes of it. Raises NotAllowed: used, over, or never begun."""
+    """Use one up; commit whatever comes of it. Raises ProofFailed: used, over, or never begun."""
     row = await look(session, kind, secret)
     row.used_at = now()
     await session.flush()

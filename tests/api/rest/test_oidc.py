@@ -231,11 +231,11 @@ class TestOnTheWay:
         first, again = await browser.back(address), await browser.back(address)
 
         assert "oidc-ticket" in first
-        assert again == {"oidc-error": "not_allowed"}
+        assert again == {"oidc-error": "proof_failed"}
 
     async def test_a_made_up_state_leads_nowhere(self, browser):
         assert await browser.back(f"{API}/auth/oidc/trusted/callback?code=x&state=made-up") == {
-            "oidc-error": "not_allowed"
+            "oidc-error": "proof_failed"
         }
 
     async def test_another_browser_cannot_come_back_with_it(self, house, browser, ben):
