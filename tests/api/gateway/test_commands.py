@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from api.gateway.clients import Client
 from api.gateway.handlers import HANDLERS, answer
 from core.ids import new_id
-from core.permissions import Door, Principal
+from core.permissions import Door, Principal, Role
 from core.tables.consent import Decision
 from core.tables.talk import Message
 from core.tables.work import Turn
@@ -48,6 +48,23 @@ class TestTalking:
         assert greeting["inbox"]["stream"] == ana.membership_id
         assert greeting["offline_model"] is True
 
+    async def test_the_operation_mode_is_for_those_who_may_and_told_to_all(self, stage: Stage, ana: Principal) -> None:
+        approver = await stage.person(ana.workspace_id, Role.APPROVER)
+        stops, hears = await stage.listener(approver), await stage.listener(ana)
+
+        refused = await hears.call("workspace.mode", {"mode": "emergency"})
+        stopped = await stops.call("workspace.mode", {"mode": "emergency"})
+        again = await stops.call("workspace.mode", {"mode": "assisted"})
+
+        assert [one.get("error", {}).get("code") for one in (refused, stopped, again)] == [
+            "not_allowed",
+            None,
+            "not_allowed",
+        ]
+        assert stopped["data"]["operation_mode"] == "emergency"
+        await hears.until(lambda it: bool(it.named("workspace.updated")))
+        assert hears.named("workspace.updated")[0]["event"]["workspace"] == stopped["data"]
+
 
 GOOD: dict[str, dict] = {
     "message.send": {"conversation_id": "cnv", "text": "Hi", "client_message_id": "m"},
@@ -63,6 +80,7 @@ GOOD: dict[str, dict] = {
     "inbox.resume": {"epoch": "e", "after_seq": 0},
     "typing": {"conversation_id": "cnv", "typing": True},
     "read": {"conversation_id": "cnv", "position": 0},
+    "workspace.mode": {"mode": "emergency"},
 }
 BAD_VALUES: list[Any] = [
     None,
