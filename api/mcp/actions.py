@@ -17,6 +17,7 @@ from connectors.registry import BoundAction
 from core.digest import canonical
 from core.errors import Invalid
 from core.ids import Id, new_id
+from core.masking import mask
 from core.permissions import Principal, Role, Scope
 from core.store import calls, conversations, programs, turns
 from core.store.submissions import DirectCall, Wishes
@@ -118,7 +119,7 @@ class Actions:
                 view = await conversations.create(work, who, DOOR, title=_TITLE, mode="full")
                 conversation_id = view.id
         accepted = await self._context.intake.submit_message(
-            who, DOOR, conversation_id, _said(direct), key, Wishes(direct=direct)
+            *(who, DOOR, conversation_id, _said(bound, arguments), key), Wishes(direct=direct)
         )
         async with self._context.database.reading() as session:
             return await turns.one(session, who, accepted.turn_id)
@@ -149,13 +150,13 @@ def _client_id(key: str, direct: DirectCall) -> str:
     return f"mcp-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
 
 
-def _said(direct: DirectCall) -> str:
-    """Write the call as a person would read it in the conversation."""
+def _said(bound: BoundAction, arguments: dict[str, Any]) -> str:
+    """Write the call as a person would read it in the conversation, its secrets masked."""
     try:
-        arguments = canonical(direct.arguments).decode()
+        shown = canonical(mask(bound.spec.secrets, arguments)).decode()
     except ValueError as error:
         raise Invalid(f"{error}.") from error
-    return f"/do {direct.action} {arguments}"[:_SAID]
+    return f"/do {bound.name} {shown}"[:_SAID]
 
 
 def _told(turn: TurnView, call: ToolCallView | None) -> Waited:

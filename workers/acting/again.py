@@ -94,7 +94,13 @@ class Again:
         except NotAsked:
             raise
         except Exception as error:  # a connector may raise anything
-            _log.exception("a connector cannot say what it would do", action=call.action, tool_call_id=call.id)
+            # A traceback may quote the arguments.
+            _log.error(
+                "a connector cannot say what it would do",
+                action=call.action,
+                tool_call_id=call.id,
+                exc_info=not call.secrets,
+            )
             message = "the connector does not say what this would do"
             raise NotAsked(message) from error
 

@@ -54,8 +54,12 @@ class Reviser:
                 sentence = error.detail if isinstance(error, AssentError) else str(error)
                 return await self._refuse(decision_id, sentence or "The connector took too long")
             except Exception:  # noqa: BLE001  a connector may raise anything, and people wait
-                _log.exception(
-                    "a connector cannot say what it would do", action=approval.action, decision_id=decision_id
+                # A traceback may quote the arguments.
+                _log.error(
+                    "a connector cannot say what it would do",
+                    action=approval.action,
+                    decision_id=decision_id,
+                    exc_info=not approval.secrets,
                 )
                 return await self._refuse(decision_id, "The connector does not say what this would do")
             async with self._database.writing() as session:

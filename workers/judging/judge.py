@@ -14,7 +14,8 @@ from core.clock import now
 from core.digest import digest_of
 from core.errors import Conflict
 from core.ids import derived_id, new_secret
-from core.masking import scrub
+from core.lookalikes import warnings_of
+from core.masking import mask, scrub
 from core.store import deciders, plans, policies, requesters
 from core.tables.consent import Approval
 from core.tables.work import ToolCall, Turn
@@ -121,7 +122,9 @@ class Judge:
             preview = await bound.connector.preview(
                 bound.spec.name, call.arguments, context_of(call, seconds=PREVIEW_SECONDS)
             )
-        return PreviewView.model_validate(scrub(bound.spec.secrets, call.arguments, preview.model_dump()))
+        shown = PreviewView.model_validate(scrub(bound.spec.secrets, call.arguments, preview.model_dump()))
+        odd = warnings_of(mask(bound.spec.secrets, call.arguments))
+        return shown.model_copy(update={"warnings": (*shown.warnings, *odd)})
 
     async def request(
         self,
@@ -156,7 +159,7 @@ class Judge:
             arguments=call.arguments,
             secrets=call.secrets,
             preview=preview.model_dump(mode="json"),
-            reason=reason or None,
+            reason=scrub(call.secrets, call.arguments, reason or None),
             rule=ruling.rule,
             policy_version=ruling.policy_version,
             plan=plan,
