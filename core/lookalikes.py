@@ -14,10 +14,10 @@ TOO_MANY = f"There are more than {MOST_LOOKED} addresses in this: not all of the
 
 def warnings_of(value: Any) -> tuple[str, ...]:
     """Give a sentence for each host, anywhere in a JSON value, that is not in plain letters; at most MOST."""
-    found = islice((match[1] for text in _texts(value) for match in _AFTER.finditer(text)), MOST_LOOKED)
-    odd = dict.fromkeys(host for host in found if _is_odd(host))
+    hosts = (match[1] for text in _texts(value) for match in _AFTER.finditer(text))
+    odd = dict.fromkeys(host for host in islice(hosts, MOST_LOOKED) if _is_odd(host))
     said = tuple(_sentence(host) for host in islice(odd, MOST))
-    return said if next(found, None) is None else (*said, TOO_MANY)
+    return said if next(hosts, None) is None else (*said, TOO_MANY)
 
 
 def _texts(value: Any) -> Iterator[str]:
