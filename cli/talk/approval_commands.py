@@ -9,6 +9,9 @@ from cli.talk.choices import Comment, Json, Limit, Which, Yes, an_id, with_serve
 Approval = Annotated[str, typer.Argument(metavar="ID", callback=an_id, help="An approval's id.")]
 State = Annotated[Which, typer.Option(help="Which of them.")]
 Always = Annotated[bool, typer.Option("--always", help="Always allow the like: you are shown what that is.")]
+Written = Annotated[bool, typer.Option("--edit", help="Write other arguments in your editor, as JSON.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Approve with this instead.")]
+Refuse = Annotated[bool, typer.Option("--reject", help="Refuse them all instead.")]
 Days = Annotated[int, typer.Option("--days", min=1, max=90, help="How long --always lasts.")]
 Uses = Annotated[int | None, typer.Option("--uses", min=1, max=10_000, help="How often --always lets it pass.")]
 
@@ -17,7 +20,7 @@ def group() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer()
     app.command("list")(list_)
-    for command in (show, approve, reject):
+    for command in (show, approve, reject, batch):
         app.command()(command)
     return app
 
@@ -44,17 +47,23 @@ def approve(
     uses: Uses = None,
     *,
     always: Always = False,
+    edit: Written = False,
+    changes: Changes = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Consent to exactly what is shown; with --always also to the like from now on, which is shown, too."""
-    from cli.talk.approvals import Lasting, decide_approval
+    """Consent to exactly what is shown; with --always also to the like from now on, which is shown, too.
+
+    With --edit or --set, other arguments are approved: they are checked, and people who agreed before are asked again.
+    """
+    from cli.talk.approvals import Edit, Lasting, decide_approval
     from core.values import DecisionVerdict
 
     lasting = Lasting(days, uses) if always else None
+    other = Edit(tuple(changes or ()), edit) if edit or changes else None
     with_server(
         lambda server, screen: decide_approval(
-            server, screen, approval, DecisionVerdict.APPROVE, comment, sure=yes, lasting=lasting
+            server, screen, approval, DecisionVerdict.APPROVE, comment, sure=yes, lasting=lasting, edit=other
         ),
         as_json,
     )
@@ -69,3 +78,14 @@ def reject(approval: Approval, comment: Comment = None, *, yes: Yes = False, as_
         lambda server, screen: decide_approval(server, screen, approval, DecisionVerdict.REJECT, comment, sure=yes),
         as_json,
     )
+
+
+def batch(
+    approval: Approval, comment: Comment = None, *, refuse: Refuse = False, yes: Yes = False, as_json: Json = False
+) -> None:
+    """Answer at once all that came together with this one and wait for you; each is judged by itself."""
+    from cli.talk.batches import decide_batch
+    from core.values import DecisionVerdict
+
+    verdict = DecisionVerdict.REJECT if refuse else DecisionVerdict.APPROVE
+    with_server(lambda server, screen: decide_batch(server, screen, approval, verdict, comment, sure=yes), as_json)

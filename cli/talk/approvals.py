@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import typer
 
+from cli.talk.editing import changed_arguments
 from cli.talk.ending import ServerError, WrongUsage
 from cli.talk.grants import choose
 from cli.talk.proving import once_proved
@@ -52,17 +53,30 @@ class Lasting:
     uses: int | None
 
 
+@dataclass(frozen=True)
+class Edit:
+    """That other arguments are approved: NAME=VALUE each, or as the person writes them in an editor."""
+
+    said: tuple[str, ...]
+    write: bool
+
+
 async def decide(
     server: Server,
     approval: ApprovalView,
     verdict: DecisionVerdict,
     comment: str | None,
     remember: Mapping[str, Any] | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Send a decision for exactly what `approval` shows; `remember`: and what is always allowed with it."""
+    """Send a decision for exactly what `approval` shows; `remember`: and what is always allowed with it.
+
+    `arguments`: those are approved instead.
+    """
     body: dict[str, Any] = {"verdict": verdict, "digest": approval.digest, "comment": comment}
     body |= {"decision_id": f"cli-{uuid.uuid4()}"}
     body |= {"remember": remember} if remember else {}
+    body |= {} if arguments is None else {"arguments": arguments}
     answer: dict[str, Any] = await server.post(f"/approvals/{approval.id}/decision", body)
     return answer
 
@@ -97,6 +111,7 @@ async def decide_approval(
     *,
     sure: bool,
     lasting: Lasting | None = None,
+    edit: Edit | None = None,
 ) -> int:
     """Show what would run, ask a person who is there, and send the decision; returns the exit code.
 
@@ -111,13 +126,14 @@ async def decide_approval(
     if approval.arguments_cut and verdict is DecisionVerdict.APPROVE:
         message = "Not all arguments can be shown here, so they cannot be approved here: open the page."
         raise Invalid(message)
+    arguments = await changed_arguments(server, screen, approval, edit.said, write=edit.write) if edit else None
     remember = None
     if lasting is not None:
         remember = await choose(server, screen, approval, days=lasting.days, uses=lasting.uses, sure=sure)
     if not sure and not confirmed(approval, verdict):
         screen.say("Nothing was decided.")
         return 1
-    answer = await once_proved(server, screen, lambda: decide(server, approval, verdict, comment, remember))
+    answer = await once_proved(server, screen, lambda: decide(server, approval, verdict, comment, remember, arguments))
     if screen.json:
         screen.data(answer)
     else:

@@ -42,9 +42,7 @@ class Server:
         """Send JSON and return the answer's."""
         return await self.ask("POST", path, body=body or {})
 
-    async def ask(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
-    ) -> Any:
+    async def ask(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """Send one request under /api/v1; raises ServerError, NotSignedIn or Unavailable."""
         for last in (False, True):
             token = await self.token(renew=last)

@@ -51,11 +51,15 @@ def call(state: str, **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
+SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "days": {"type": "integer"}}}
+
+
 def approval(state: str = "pending", **more: Any) -> dict[str, Any]:
     return {
         "id": "apr_1", "tool_call_id": "cal_1", "turn_id": "trn_1", "conversation_id": "cnv_1",
         "requester_id": "usr_1", "action": "tasks.delete", "risk": "destructive",
         "title": "Delete a task", "arguments": {"title": "Buy milk"}, "arguments_cut": False,
+        "deciders": [{"user_id": "usr_1", "name": "Ana"}],
         "preview": {
             "summary": "Delete the task Buy milk", "reversible": False, "warnings": [],
             "changes": [{"label": "Buy milk", "before": "open", "after": None}],
@@ -150,6 +154,13 @@ class Stage:
             state = {"approve": "approved", "reject": "rejected"}[body["verdict"]]
             decided = approval(state, decided_by="usr_1", decided_by_name="Ana", comment=body["comment"])
             return JSONResponse({"state": "accepted", "approval": decided})
+        if path == "/approvals/decisions":
+            answers = [
+                {"approval_id": one["approval_id"], "decided": {"state": "accepted", "approval": approval("approved")}}
+                | {"problem": None}
+                for one in body or ()
+            ]
+            return JSONResponse(answers)
         if path.endswith("/recall"):
             return JSONResponse(self.recalls.get(path.split("/")[2]))
         if path.endswith(("/edit", "/regenerate")):
@@ -168,6 +179,7 @@ class Stage:
             "/approvals/apr_1": self.approvals[0] if self.approvals else None,
             "/conversations": page(self.conversations),
             "/approvals": page(self.approvals),
+            "/connectors": page([{"id": "tasks", "actions": [{"name": "tasks.delete", "schema": SCHEMA}]}]),
             "/conversations/cnv_1/branches/trunk/activate": CONVERSATION,
             "/modes": page([{"name": name, "title": name.title()} for name in ("full", "quick")]),
             "/conversations/cnv_1": CONVERSATION | {"active_branch_id": self.active_branch},

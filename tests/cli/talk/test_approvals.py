@@ -25,7 +25,7 @@ class TestRender:
 
         for part in (
             "DESTRUCTIVE", "Delete the task Buy milk", "tasks.delete", "title: Buy milk", "open -> nothing",
-            "cannot be undone", "not checked: You asked me", "any owner", "h ", "9f86d081884c",
+            "cannot be undone", "not checked: You asked me", "who decides  Ana", "h ", "9f86d081884c",
         ):  # fmt: skip
             assert part in text
 
