@@ -36,6 +36,7 @@ from workflows import approval_rules
 from workflows.handles import Workflows
 
 MAX_SECONDS = 14 * 86_400
+_MAX_PREVIEW = 16_384
 _SETTLE_SECONDS = 5.0
 _CLAIMED = "Assent does not run this: what it would do is the word of who asks."
 Short = Annotated[SafeStr, StringConstraints(max_length=200)]
@@ -203,6 +204,9 @@ async def _check_secret(work: Work, who: Principal) -> None:
 
 
 def _preview(new: NewAsk) -> PreviewView:
+    if len(new.preview.model_dump_json().encode()) > _MAX_PREVIEW:
+        message = f"A preview has at most {_MAX_PREVIEW} bytes: tell the people who decide what matters."
+        raise Invalid(message)
     changes = tuple(ChangeView(label=one.label, before=one.before, after=one.after) for one in new.preview.changes)
     return PreviewView(
         summary=new.preview.summary or new.title,

@@ -20,7 +20,7 @@ from core.masking import secret_paths
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")
 MAX_NAME = 100
-MAX_SCHEMA_BYTES = 32_768
+MAX_SCHEMA_BYTES = 16_384
 MAX_SCHEMA_PARTS = 300
 MAX_ARGUMENTS_BYTES = 65_536
 _ANYTHING: dict[str, Any] = {"type": "object"}

@@ -80,6 +80,7 @@ def fit(event: BaseModel) -> dict[str, Any]:
         ("call", "result", "result_cut", None),
         ("call", "arguments", "result_cut", {}),
         ("approval", "arguments", "arguments_cut", {}),
+        ("approval", "arguments_schema", "arguments_cut", None),
     ):
         if noun in body and body[noun] and _size(body) > MAX_EVENT_BYTES:
             body[noun][member] = empty

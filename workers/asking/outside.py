@@ -23,7 +23,8 @@ from core.values import CallVerdict
 from core.views import ChangeView, PreviewView
 from workers.judging.judge import Judge
 
-_MAX_SHOWN = 4_000
+_MAX_SHOWN = 500
+_MAX_CHANGES = 20
 
 
 def action_of(judge: Judge, row: Approval) -> OutsideAction:
@@ -120,13 +121,19 @@ async def revision_of(database: Database, judge: Judge, row: Approval, arguments
 def _edited(row: Approval, action: OutsideAction, changed: dict[str, Any]) -> PreviewView:
     """Show what the edit changed; what the asker said of the old arguments may not be true of these."""
     before, after = mask(action.secrets, row.arguments), mask(action.secrets, changed)
-    names = [name for name in {**row.arguments, **changed} if row.arguments.get(name) != changed.get(name)]
-    preview = PreviewView.model_validate(row.preview)
+    every = {**row.arguments, **changed}
+    names = [name for name in every if name not in row.arguments or row.arguments[name] != changed.get(name)]
+    names += [name for name in every if name not in changed and name not in names]
+    warnings = PreviewView.model_validate(row.preview).warnings
+    if len(names) > _MAX_CHANGES:
+        warnings += (f"{len(names) - _MAX_CHANGES} more arguments were changed.",)
     return PreviewView(
         summary=row.title,
-        changes=tuple(ChangeView(label=one, before=_said(before, one), after=_said(after, one)) for one in names),
+        changes=tuple(
+            ChangeView(label=one, before=_said(before, one), after=_said(after, one)) for one in names[:_MAX_CHANGES]
+        ),
         reversible=False,
-        warnings=preview.warnings,
+        warnings=warnings,
     )
 
 

@@ -295,6 +295,7 @@ class TestHostile:
             {"expires_in": 0},
             {"expires_in": 15 * 86_400},
             {"preview": {"changes": [{"label": "x"}] * 31}},
+            {"preview": {"changes": [{"label": "x", "before": "x" * 3_000}] * 10}},
             {"approvers": {"assurance": "L9"}},
             {"approvers": {"users": ["x"] * 51}},
             {"client_key": ""},
