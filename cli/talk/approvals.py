@@ -180,7 +180,8 @@ def render(screen: Screen, approval: ApprovalView, *, notice: bool = False) -> N
         show("    (some arguments are too long to be shown here: open the page)", "bold red")
     _render_preview(show, approval)
     if approval.reason:
-        show(f"  the assistant's own words, not checked: {reveal(approval.reason)}", "dim")
+        whose = "the assistant's" if approval.turn_id else f"{reveal(approval.requester_name)}'s"
+        show(f"  {whose} own words, not checked: {reveal(approval.reason)}", "dim")
     show(f"  who decides  {deciders(approval)}")
     state = remaining(approval) if approval.state == ApprovalState.PENDING else outcome(approval)
     show(f"  state      {state}")
