@@ -93,6 +93,17 @@ class TestDeletingAGroup:
         async with house.database.writing() as session:
             session.add(row)
 
+    async def test_is_refused_while_a_saved_policy_names_it(self, ana, bo, group_id):
+        await ana.ask("POST", f"/groups/{group_id}/members", json={"user_id": bo.principal.user_id})
+        rule = "rules: [{name: money, when: {risk: money}, verdict: ask, ask: {approvers: {group: finance}}}]"
+        saved = await ana.ask("PUT", "/policy", json={"yaml": rule, "expected_version": 0})
+        refused = await ana.ask("DELETE", f"/groups/{group_id}")
+        await ana.ask("PUT", "/policy", json={"yaml": "rules: []", "expected_version": 1})
+
+        assert saved.status_code == 200, saved.text
+        assert (refused.status_code, refused.json()["code"]) == (409, "in_use")
+        assert (await ana.ask("DELETE", f"/groups/{group_id}")).status_code == 204
+
     async def test_is_refused_while_an_open_request_asks_it(self, ana, house, group_id, turn_id):
         approval = await house.approval(ana, turn_id)
         plan = asks(Party(groups=(group_id,))).model_dump(mode="json")
