@@ -14,14 +14,14 @@ from cli.serve.private import open_private
 from cli.talk.audit import read_heads
 from cli.talk.ending import WrongUsage
 from cli.talk.screen import Screen
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.keys import load_ring
 from core.migrations.runner import upgrade
 from core.passwords import Password, Passwords
 from core.permissions import Role
 from core.rooms import LocalRooms
 from core.settings import load_settings
-from core.store import people
+from core.store import factors, people
 from core.store.audit import AuditTrail
 from core.store.database import Database, open_database
 from core.store.work import change
@@ -55,6 +55,20 @@ async def add_person(
         screen.data(person.model_dump(mode="json"))
     else:
         screen.show(f"Added {person.email} as {person.role}.")
+
+
+async def reset_factors(screen: Screen, data: Path | None, email: str) -> None:
+    """Forget what a person proves themselves with besides the password, and end their sign-ins. Raises NotFound."""
+    async with _opened(data) as (database, audit), change(database, LocalRooms()) as work:
+        user = await people.user_of(work.session, email)
+        if user is None:
+            message = "Nobody here has this e-mail address."
+            raise NotFound(message)
+        await factors.reset(work, audit, user.id, people.CONSOLE)
+    if screen.json:
+        screen.data({"user_id": user.id})
+    else:
+        screen.show(f"{user.email} signs in by the password alone now; all their sign-ins have ended.")
 
 
 async def _check_first(session: AsyncSession, role: Role) -> None:

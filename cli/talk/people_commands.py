@@ -22,6 +22,7 @@ def group() -> typer.Typer:
     for command in (invite, role, manager, disable, add):
         app.command()(command)
     app.command("same-person")(same_person)
+    app.command("reset-factors")(reset_factors)
     return app
 
 
@@ -88,3 +89,13 @@ def add(
         await add_person(screen, data, email, role, name, read_password(stdin=password_stdin))
 
     run(work(), screen)
+
+
+def reset_factors(email: Email, data: Data = None, *, as_json: Json = False) -> None:
+    """Forget somebody's authenticator app and passkeys in the data directory itself, when they have lost them all."""
+    from cli.serve.people import reset_factors as work
+    from cli.talk.ending import run
+    from cli.talk.screen import Screen
+
+    screen = Screen(as_json=as_json)
+    run(work(screen, data, email), screen)

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.clock import now
 from core.errors import Conflict
+from core.store.audit import AuditTrail
+from core.store.work import Work
 from core.tables.identity import OidcAccount, Passkey, RecoveryCode, Totp
-from core.tables.people import User
+from core.tables.people import Membership, Session, User
 from core.views import FactorsView
 
 
@@ -26,6 +29,20 @@ async def of_user(session: AsyncSession, user_id: str) -> FactorsView:
 
 def _count(table: Any, user_id: str, *where: Any) -> Any:
     return select(func.count()).select_from(table).where(table.user_id == user_id, *where).scalar_subquery()
+
+
+async def reset(work: Work, audit: AuditTrail, user_id: str, actor: str) -> None:
+    """Forget a person's authenticator app, recovery codes and passkeys, and end their sign-ins, everywhere.
+
+    For whoever runs the machine, when somebody has lost them all; the password stays.
+    """
+    for table in (RecoveryCode, Totp, Passkey):
+        await work.session.execute(delete(table).where(table.user_id == user_id))
+    ended = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None)).values(revoked_at=now())
+    await work.session.execute(ended)
+    homes = select(Membership.workspace_id).where(Membership.user_id == user_id).order_by(Membership.workspace_id)
+    for workspace_id in (await work.session.execute(homes)).scalars().all():
+        await audit.record(work, workspace_id, actor, "factors.reset", user_id)
 
 
 async def check_way_in(session: AsyncSession, user_id: str) -> None:
