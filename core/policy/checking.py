@@ -167,7 +167,8 @@ def _deciders(document: PolicyDocument, rule: Rule, ask: Ask, known: Known) -> F
                 yield "error", where, f"{need.count} {_people(need.count)} to consent, and there is {have}"
                 return
     asking = [one for one in known.requesters() if _may_be(rule.when, one)][:MOST_TRIED]
-    stuck = [one.name for one in asking if _is_stuck(document, stages, ask, one, known)]
+    always = _always(document, stages, ask, known)
+    stuck = [one.name for one in asking if _is_stuck(stages, always, ask, one, known)]
     if stuck and len(stuck) == len(asking):
         yield "error", "ask", "nobody could get this decided: too few people are left, without who asks"
     elif stuck:
@@ -176,7 +177,7 @@ def _deciders(document: PolicyDocument, rule: Rule, ask: Ask, known: Known) -> F
 
 def _everybody(document: PolicyDocument, party: AskedParty, known: Known) -> frozenset[str]:
     """Give all who could be of a party, whoever asks."""
-    found = known.of(party, None, _on_call(document, party))
+    found = known.of(party, _on_call(document, party))
     if party.requester:
         found |= {one.person_id for one in known.people if one.role != Role.VIEWER}
     if party.manager:
@@ -197,15 +198,24 @@ def _may_be(when: When, person: KnownPerson) -> bool:
     )
 
 
+def _always(document: PolicyDocument, stages: tuple[AskedStage, ...], ask: Ask, known: Known) -> list[frozenset[str]]:
+    """Give who may give each consent, whoever asks: no more of them than could ever be needed."""
+    needs = [need for stage in stages for need in stage.needs]
+    enough = sum(need.count for need in needs) + 1
+    more = known.of(ask.escalate.to, _on_call(document, ask.escalate.to)) if ask.escalate else frozenset()
+    everybody = [known.of(need.party, _on_call(document, need.party)) | more for need in needs]
+    return [frozenset(sorted(people)[:enough]) for people in everybody]
+
+
 def _is_stuck(
-    document: PolicyDocument, stages: tuple[AskedStage, ...], ask: Ask, requester: KnownPerson, known: Known
+    stages: tuple[AskedStage, ...], always: list[frozenset[str]], ask: Ask, requester: KnownPerson, known: Known
 ) -> bool:
     out = {requester.person_id} if ask.exclude_requester else set()
-    more = known.of(ask.escalate.to, requester, _on_call(document, ask.escalate.to)) if ask.escalate else frozenset()
+    more = known.of_requester(ask.escalate.to, requester) if ask.escalate else frozenset()
+    needs = [need for stage in stages for need in stage.needs]
     seats = [
-        Seats((known.of(need.party, requester, _on_call(document, need.party)) | more) - out, need.count)
-        for stage in stages
-        for need in stage.needs
+        Seats((people | more | known.of_requester(need.party, requester)) - out, need.count)
+        for need, people in zip(needs, always, strict=True)
     ]
     return unfilled(seats) > 0
 

@@ -128,20 +128,19 @@ def _looks(text: str) -> str:
 
 def _equals(value: Any, wanted: Any) -> Fit:
     """Compare exactly; what is only like it, or of another kind, is odd."""
-    if _kind(value) != _kind(wanted):
-        return Fit.ODD
-    if value == wanted:
-        return Fit.YES
-    if isinstance(value, str):
-        return Fit.ODD if len(value) > MOST_TEXT or _looks(value) == _looks(wanted) else Fit.NO
-    return Fit.NO
+    return _is_in(value, (wanted,))
 
 
 def _is_in(value: Any, wanted: tuple[Any, ...]) -> Fit:
-    found = {_equals(value, one) for one in wanted if _kind(one) == _kind(value)}
-    if Fit.YES in found:
+    same = [one for one in wanted if _kind(one) == _kind(value)]
+    if value in same:
         return Fit.YES
-    return Fit.ODD if Fit.ODD in found or not found else Fit.NO
+    if not same or not isinstance(value, str):
+        return Fit.NO if same else Fit.ODD
+    if len(value) > MOST_TEXT:
+        return Fit.ODD
+    looks = _looks(value)
+    return Fit.ODD if any(_looks(one) == looks for one in same) else Fit.NO
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -1,5 +1,7 @@
 """What a workspace has that a policy can name: people, groups, actions, channels, as plain values."""
 
+from functools import cached_property
+
 from core.permissions import Role
 from core.policy.ruling import AskedParty
 from core.values import Value
@@ -48,21 +50,31 @@ class Known(Value):
         """Give all who may ask for something: viewers may not."""
         return tuple(one for one in (*self.people, *self.programs) if one.role != Role.VIEWER)
 
-    def called(self, name: str) -> KnownPerson | None:
-        """Give the person whom a name means."""
-        return next((one for one in self.people if one.is_called(name)), None)
+    @cached_property
+    def _by_name(self) -> dict[str, KnownPerson]:
+        return {name: one for one in self.people for name in (one.id, one.email)}
 
-    def of(self, party: AskedParty, requester: KnownPerson | None, on_call: frozenset[str]) -> frozenset[str]:
-        """Give the persons of a party (by `person_id`). `on_call`: all whom its rotas may name."""
-        named = {*party.users, *on_call}
-        found = {
-            one.person_id
-            for one in self.people
-            if one.role in party.roles
-            or not one.groups.isdisjoint(party.groups)
-            or any(one.is_called(name) for name in named)
-            or (requester is not None and party.manager and one.id == requester.manager_id)
-        }
-        if party.requester and requester is not None and requester in self.people:
-            found.add(requester.person_id)
-        return frozenset(found)
+    @cached_property
+    def _by_way(self) -> dict[tuple[str, str], set[str]]:
+        found: dict[tuple[str, str], set[str]] = {}
+        for one in self.people:
+            for way in (("role", one.role), *(("group", group) for group in one.groups)):
+                found.setdefault(way, set()).add(one.person_id)
+        return found
+
+    def called(self, name: str) -> KnownPerson | None:
+        """Give the person whom a name means: an id, or an e-mail address."""
+        return self._by_name.get(name) or self._by_name.get(name.lower())
+
+    def of(self, party: AskedParty, on_call: frozenset[str]) -> frozenset[str]:
+        """Give the persons of a party (by `person_id`), whoever asks. `on_call`: all whom its rotas may name."""
+        named = {found.person_id for name in (*party.users, *on_call) if (found := self.called(name))}
+        ways = [("role", role) for role in party.roles] + [("group", group) for group in party.groups]
+        return frozenset(named).union(*(self._by_way.get(way, frozenset()) for way in ways))
+
+    def of_requester(self, party: AskedParty, requester: KnownPerson) -> frozenset[str]:
+        """Give the persons who are of a party only because this one asks: themselves, their manager."""
+        names = [requester.id] if party.requester else []
+        if party.manager and requester.manager_id is not None:
+            names.append(requester.manager_id)
+        return frozenset(found.person_id for name in names if (found := self.called(name)))

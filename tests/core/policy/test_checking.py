@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from core.policy.checking import check, refuses
+from core.policy.comparing import compare
 from core.policy.document import PolicyDocument
 from core.policy.known import Known, KnownAction, KnownPerson
+from tests.core.policy import written
 
 
 def person(name: str, role: str = "member", *groups: str, **more: Any) -> KnownPerson:
@@ -121,6 +124,14 @@ class TestPeople:
         found = problems({"when": {"role": "owner"}, "verdict": "ask", "ask": ask})
 
         assert found[0][0] == "error"
+
+
+class TestAnything:
+    @written.calmly
+    @given(rules=written.documents(), other=written.documents())
+    def test_is_checked_and_compared(self, rules, other):
+        assert all(one.message for one in check(rules, KNOWN))
+        assert (compare(rules, other) == ()) is (rules.body() == other.body())
 
 
 class TestNames:
