@@ -20,7 +20,7 @@ from core.store.work import change
 from core.tables.work import ToolCall
 from workers.calling import context_of
 
-WAIT_SECONDS = 4.0
+WAIT_SECONDS = 6.0
 """How long a call waits for its turn; within policies.TOOL_CALL_MARGIN."""
 _PAUSE_SECONDS = 30.0
 _LONGEST_PAUSE = 3_600.0
