@@ -1,6 +1,7 @@
 """The check of a policy when it is saved: what would never work is an error, what looks like a mistake a warning."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 from core.consent import level
@@ -15,7 +16,7 @@ from core.policy.known import Known, KnownAction, KnownPerson
 from core.policy.ruling import AskedParty, AskedStage
 from core.values import CallVerdict, Value
 
-MOST_TRIED = 200
+MOST_TRIED = 50
 _NAMED = 5
 
 
@@ -166,7 +167,7 @@ def _deciders(document: PolicyDocument, rule: Rule, ask: Ask, known: Known) -> F
                 where = f"ask.stages[{number}]" if ask.stages else "ask"
                 yield "error", where, f"{need.count} {_people(need.count)} to consent, and there is {have}"
                 return
-    asking = [one for one in known.requesters() if _may_be(rule.when, one)][:MOST_TRIED]
+    asking = list(islice((one for one in known.requesters if _may_be(rule.when, one)), MOST_TRIED))
     always = _always(document, stages, ask, known)
     stuck = [one.name for one in asking if _is_stuck(stages, always, ask, one, known)]
     if stuck and len(stuck) == len(asking):
@@ -181,8 +182,7 @@ def _everybody(document: PolicyDocument, party: AskedParty, known: Known) -> fro
     if party.requester:
         found |= {one.person_id for one in known.people if one.role != Role.VIEWER}
     if party.manager:
-        managers = {one.manager_id for one in known.requesters()}
-        found |= {one.person_id for one in known.people if one.id in managers}
+        found |= known.managers
     return found
 
 

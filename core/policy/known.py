@@ -46,8 +46,9 @@ class Known(Value):
         """The connectors' ids."""
         return frozenset(one.name.partition(".")[0] for one in self.actions)
 
+    @cached_property
     def requesters(self) -> tuple[KnownPerson, ...]:
-        """Give all who may ask for something: viewers may not."""
+        """All who may ask for something: viewers may not."""
         return tuple(one for one in (*self.people, *self.programs) if one.role != Role.VIEWER)
 
     @cached_property
@@ -61,6 +62,12 @@ class Known(Value):
             for way in (("role", one.role), *(("group", group) for group in one.groups)):
                 found.setdefault(way, set()).add(one.person_id)
         return found
+
+    @cached_property
+    def managers(self) -> frozenset[str]:
+        """The persons whom somebody reports to (by `person_id`)."""
+        named = {one.manager_id for one in self.requesters}
+        return frozenset(one.person_id for one in self.people if one.id in named)
 
     def called(self, name: str) -> KnownPerson | None:
         """Give the person whom a name means: an id, or an e-mail address."""
