@@ -6,7 +6,9 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from assent_client import verify_webhook
 from tests.journeys.person import LIMIT, Person, until
 from tests.journeys.product import ASSENT, Product, environment
 from tests.journeys.terminal import Terminal
@@ -54,6 +56,41 @@ class TestAsk:
         assert json.loads(out)["verdict"] == "approved"
         assert kept["consumed_at"] is not None
         assert (await owner.get("/audit/verify"))["intact"] is True
+
+    async def test_the_end_is_told_to_the_callback_though_the_product_died(self, fresh: Product):
+        heard: list[tuple[dict[str, str], bytes]] = []
+
+        async def hear(request: web.Request) -> web.Response:
+            heard.append((dict(request.headers), await request.read()))
+            return web.Response(status=500 if len(heard) == 1 else 204)
+
+        application = web.Application()
+        application.router.add_post("/done", hear)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host = f"127.0.0.1:{runner.addresses[0][1]}"
+        await fresh.start(ASSENT_WEBHOOK_HOSTS=host)
+        async with Person(fresh.url) as owner:
+            await owner.set_up(fresh.code)
+            secret = (await owner.post("/webhooks/callback-secret"))["secret"]
+            await owner.post("/approvals", {"title": "Go?", "action": "a.go", "callback_url": f"http://{host}/done"})
+            approval = await owner.asked()
+            await fresh.kill()
+            await fresh.start(ASSENT_WEBHOOK_HOSTS=host)
+            owner.move(fresh.url)
+            assert (await owner.decide(approval)).status_code == 200
+
+            async def told() -> bool:
+                return len(heard) > 1
+
+            assert await until(told)
+        await runner.cleanup()
+        event = verify_webhook(*heard[1], secret)
+
+        assert event.approval is not None
+        assert (event.type, event.approval.state, event.approval.id) == ("approval.closed", "approved", approval["id"])
+        assert heard[0][0]["webhook-id"] == event.id
 
     async def test_the_exit_code_is_the_verdict(self, product: Product, owner: Person, tmp_path: Path):
         token = await token_of(owner)
