@@ -184,3 +184,39 @@ class TestAuthenticatorApp:
         await page.get_by_label(re.compile("^Code")).fill(recovery)
         await page.get_by_role("button", name="Prove it").click()
         await entered(page)
+
+
+class TestTerminal:
+    async def test_codes_are_asked_for_and_a_decision_offers_to_prove_it(
+        self, product: Product, owner: Person, terminal: Terminal
+    ):
+        await ask_for_proof(owner)
+        app = pyotp.TOTP((await owner.post("/auth/totp"))["secret"])
+        recovery = (await owner.post("/auth/totp/confirm", {"code": app.now()}))["codes"]
+        alone = await terminal.login(product.url)
+        login = ("login", "--url", product.url, "--email", EMAIL, "--password-stdin")
+        both = await terminal.run(*login, "--code", recovery[0], typed=f"{PASSWORD}\n")
+        assert (alone.code, "--code" in alone.err) == (1, True), alone
+        assert both.code == 0, both
+        let_proofs_lapse(product)
+        proved = await terminal.run("prove", "--code", recovery[1])
+        assert (proved.code, "Proved by recovery" in proved.out) == (0, True), proved
+
+        conversation = await owner.conversation()
+        await owner.say(conversation, "add the task Buy milk", wait=30)
+        await owner.say(conversation, "delete the task Buy milk", wait=30)
+        waiting = (await owner.get("/approvals?state=pending"))["items"][0]["id"]
+        let_proofs_lapse(product)
+        refused = await terminal.run("approvals", "approve", waiting, "--yes")
+        assert (refused.code, "step_up_required" in refused.err) == (4, True), refused
+        async with terminal.open("approvals", "approve", waiting) as typed:
+            await typed.until("[y/N]")
+            typed.type("y")
+            await typed.until("Code of your authenticator app")
+            typed.type(recovery[2])
+            await typed.until("Approved by Ana")
+            assert await typed.ended() == 0
+
+        reset = await terminal.run("users", "reset-factors", EMAIL, "--data", str(product.data))
+        assert reset.code == 0, reset
+        assert (await terminal.login(product.url)).code == 0
