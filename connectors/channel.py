@@ -77,8 +77,8 @@ class Unreachable(PermanentFailure):
 class Capabilities(Value):
     """What a channel can do. Lengths are in characters, times in seconds.
 
-    `mode` is how it hears: a `webhook` of ours is called, or `poll` asks. `fold` is the most lines of like requests in
-    one prompt, 1 when each stands alone; `assurance` how sure we are of who presses a button there.
+    `mode` is how it hears: a `webhook` of ours is called, or `poll` asks. `fold` is the most like requests in one
+    prompt, 1 when each stands alone; `assurance` how sure we are of who presses a button there.
     """
 
     mode: Literal["webhook", "poll"]

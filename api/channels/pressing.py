@@ -1,6 +1,7 @@
 """Buttons: a token only names a prompt; who pressed is the person whose account pressed, or nobody."""
 
 import re
+from collections import Counter
 
 from api.channels.desk import Desk, Heard
 from api.channels.linking import DATA as LINKS
@@ -15,7 +16,7 @@ from core.tables.connect import Delivery
 from core.text import reveal
 from core.values import ApprovalState, DecisionVerdict
 
-_DATA = re.compile(r"a1:(?P<token>[A-Za-z0-9_-]{22}):(?P<answer>[yn])")
+_DATA = re.compile(r"a1:(?P<token>[A-Za-z0-9_-]{22}):(?P<answer>[yn])(?P<number>[1-9][0-9]?)?")
 _UNKNOWN = re.compile(r"u1:(?P<call>cal_[0-9a-z]{26}):(?P<outcome>done|not_done)")
 _DONE = {ApprovalState.APPROVED: "Approved", ApprovalState.REJECTED: "Rejected"}
 
@@ -54,7 +55,7 @@ class Pressing:
             raise unknown()
         row = await self._prompt(heard, prompt["token"])
         verdict = DecisionVerdict.APPROVE if prompt["answer"] == "y" else DecisionVerdict.REJECT
-        return await self._decide(heard, event, row, verdict)
+        return await self._decide_all(heard, event, _chosen(row, prompt["number"]), verdict)
 
     async def _settle(self, heard: Heard, call_id: str, outcome: Outcome) -> str:
         """Take somebody's word on a call of unknown fate; whether it is theirs to say is looked up. Raises as `say`."""
@@ -79,14 +80,44 @@ class Pressing:
             raise NotAllowed(message)
         return row
 
-    async def _decide(self, heard: Heard, event: ButtonPressed, row: Delivery, verdict: DecisionVerdict) -> str:
+    async def _decide_all(
+        self, heard: Heard, event: ButtonPressed, chosen: list[tuple[str, str]], verdict: DecisionVerdict
+    ) -> str:
+        """Decide each of what a button stands for, as a decision of its own; gives what came of it, in few words."""
+        if len(chosen) == 1:
+            return await self._decide(heard, event.event_id, *chosen[0], verdict)
+        said: Counter[str] = Counter()
+        for number, (approval_id, digest) in enumerate(chosen, 1):
+            try:
+                words = await self._decide(heard, f"{event.event_id}:{number}", approval_id, digest, verdict)
+                said[words.partition(":")[0]] += 1
+            except (TooMany, Unavailable):
+                raise
+            except AssentError as error:
+                said[error.detail] += 1
+        return " ".join(f"{count}: {words.rstrip('.')}." for words, count in said.items())
+
+    async def _decide(
+        self, heard: Heard, decision_id: str, approval_id: str, digest: str, verdict: DecisionVerdict
+    ) -> str:
         who = heard.person
         await self._desk.limits.check("decision", who.user_id)
-        digest = str(row.body.get("digest") or "")
         decided = await self._desk.intake.submit_decision(
-            who, heard.channel, row.approval_id or "", verdict, digest, event.event_id, None
+            who, heard.channel, approval_id, verdict, digest, decision_id, None
         )
         return _in_words(decided, verdict)
+
+
+def _chosen(row: Delivery, number: str | None) -> list[tuple[str, str]]:
+    """Give the requests that a button stands for, each with the digest that was shown. Raises NotFound."""
+    batch = [(str(approval_id), str(digest)) for approval_id, digest in row.body.get("batch") or ()]
+    if not batch and number is None:
+        return [(row.approval_id or "", str(row.body.get("digest") or ""))]
+    if number is None:
+        return batch
+    if int(number) > len(batch):
+        raise unknown()
+    return [batch[int(number) - 1]]
 
 
 def _in_words(decided: Decided, verdict: DecisionVerdict) -> str:

@@ -35,7 +35,10 @@ async def refresh(work: Work, approval: Approval, *, remind: bool = False) -> No
         if remind:
             await _remind(work, approval, reached)
     for row in sent:
-        await deliveries.want_edit(work, row)
+        leader = row.body.get("folded")
+        shown = row if leader is None else await work.session.get(Delivery, leader)
+        if shown is not None:
+            await deliveries.want_edit(work, shown)
 
 
 def _prompt(approval: Approval, identity: Identity) -> Wanted:
@@ -149,6 +152,36 @@ async def ask_what_happened(work: Work, call: ToolCall, user_ids: Collection[str
     for row in await deliveries.of_turn(work.session, deliveries.NOTICE, ref):
         row.body = {"text": f"{reveal(call.action)}: it is known now, {call.state}."}
         await deliveries.want_edit(work, row)
+
+
+async def batch_of(session: AsyncSession, row: Delivery, batch: str) -> list[tuple[Delivery, Approval]]:
+    """Give the prompts of like requests for one account, in a fixed order: `row` and those that came with it.
+
+    The first is shown; those that are shown in it have its id as `folded` in their body.
+    """
+    statement = (
+        select(Delivery, Approval)
+        .join(Approval, Approval.id == Delivery.approval_id)
+        .where(Approval.batch == batch, Delivery.kind == deliveries.PROMPT, Delivery.ref == Approval.id)
+        .where(Delivery.user_id == row.user_id, Delivery.channel == row.channel)
+        .where(Delivery.account == row.account, Delivery.thread == row.thread)
+        .order_by(Delivery.id)
+        .execution_options(populate_existing=True)
+    )
+    pairs: list[tuple[Delivery, Approval]] = []
+    for delivery, approval in await session.execute(statement):
+        fresh = delivery.state == deliveries.WAITING and ApprovalState(approval.state).is_open
+        if fresh or delivery.state == deliveries.SENT or "folded" in delivery.body:
+            pairs.append((delivery, approval))
+    return pairs
+
+
+async def fold(work: Work, row: Delivery, leader_id: str) -> None:
+    """Show a prompt within another from now on, which shows it at its next edit."""
+    await deliveries.arm(work.session, row.id, None, {"folded": leader_id})
+    leader = await work.session.get(Delivery, leader_id, populate_existing=True)
+    if leader is not None:
+        await deliveries.want_edit(work, leader)
 
 
 async def is_asked(session: AsyncSession, delivery: Delivery) -> bool:

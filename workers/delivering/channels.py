@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from connectors.base import TemporaryFailure
-from connectors.channel import Channel, MessageRef
+from connectors.channel import Capabilities, Channel, MessageRef
 from core.outgoing import OutMessage, plain
 from core.store import deliveries
 from core.tables.connect import Delivery
@@ -51,11 +51,11 @@ class ChannelCarrier:
         if left > 0:
             message = "The channel asked for a pause."
             raise TemporaryFailure(message, retry_after=left)
-        return channel, await self._compose(row, channel.capabilities.assurance)
+        return channel, await self._compose(row, channel.capabilities)
 
-    async def _compose(self, row: Delivery, assurance: str) -> OutMessage:
+    async def _compose(self, row: Delivery, can: Capabilities) -> OutMessage:
         if row.kind == deliveries.PROMPT:
-            return await self._prompts.compose(row, assurance)
+            return await self._prompts.compose(row, can.assurance, can.fold)
         if row.kind == deliveries.REPLY:
             return await self._replies.compose(row)
         if row.kind == deliveries.PROGRESS:

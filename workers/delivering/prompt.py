@@ -14,7 +14,7 @@ from core.views import ApprovalView, VoteView
 MOST_CHARACTERS = 300
 MOST_FACTS = 40
 _REASON = 600
-_RISKS = {
+RISKS = {
     "read": "READS",
     "write": "CHANGES SOMETHING",
     "external_comms": "SPEAKS TO OTHERS",
@@ -49,7 +49,7 @@ class Reader(Value):
 
 def write_prompt(view: ApprovalView, reader: Reader) -> OutMessage:
     """Write a request as it stands now, with buttons only where pressing one can decide it."""
-    facts, is_whole = _facts(view)
+    facts, is_whole = facts_of(view)
     parts: list[Part] = [Headline(text=_headline(view)), *_head(view), *facts]
     if not is_whole:
         parts.append(Plain(text="Not all of it fits here: it has to be opened to be decided."))
@@ -78,7 +78,7 @@ def wants_buttons(view: ApprovalView, reader: Reader) -> bool:
 
 
 def _headline(view: ApprovalView) -> str:
-    return f"{_RISKS.get(view.risk, view.risk.upper())}: {reveal(view.title)[:MOST_CHARACTERS]}"
+    return f"{RISKS.get(view.risk, view.risk.upper())}: {reveal(view.title)[:MOST_CHARACTERS]}"
 
 
 def _head(view: ApprovalView) -> Iterator[Part]:
@@ -104,7 +104,7 @@ def ended(view: ApprovalView, zone: str | None = None) -> str:
     return f"{text}{at}{comment}."
 
 
-def _facts(view: ApprovalView) -> tuple[list[Part], bool]:
+def facts_of(view: ApprovalView) -> tuple[list[Part], bool]:
     """Give each argument and change as a part of its own, and whether these are all of them."""
     named = list(_flat("", view.arguments))
     named += [(f"{change.label} (change)", _arrow(change.before, change.after)) for change in view.preview.changes]
@@ -155,7 +155,7 @@ def _about(view: ApprovalView, reader: Reader) -> Iterator[Part]:
     if view.state != ApprovalState.PENDING:
         return
     yield Plain(text=_who(view))
-    yield Plain(text=f"Expires {_day(view.expires_at, reader.zone)}. Digest {view.digest[:12]}.")
+    yield Plain(text=f"Expires {when(view.expires_at, reader.zone)}. Digest {view.digest[:12]}.")
     yield from _why_not_here(view, reader)
 
 
@@ -186,7 +186,7 @@ def _who(view: ApprovalView) -> str:
 
 def write_reminder(views: Sequence[ApprovalView], link: str | None, zone: str | None) -> OutMessage:
     """Tell somebody again of what waits for them."""
-    lines = [f"Still waiting for you: {reveal(one.title)}, until {_day(one.expires_at, zone)}." for one in views]
+    lines = [f"Still waiting for you: {reveal(one.title)}, until {when(one.expires_at, zone)}." for one in views]
     links = (Link(text="Open it", url=link),) if link else ()
     return OutMessage(parts=(*(Plain(text=line) for line in lines), *links))
 
@@ -195,7 +195,8 @@ def _clock(at: datetime, zone: str | None) -> str:
     return f"{at.astimezone(_zone(zone)):%H:%M %Z}"
 
 
-def _day(at: datetime, zone: str | None) -> str:
+def when(at: datetime, zone: str | None) -> str:
+    """Give a time as its reader's clock and calendar have it."""
     return f"{at.astimezone(_zone(zone)):%Y-%m-%d %H:%M %Z}"
 
 

@@ -3,8 +3,10 @@
 import base64
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from core.clock import now
 from core.consent import Assurance
@@ -20,6 +22,7 @@ from core.tables.consent import Approval
 from core.tables.people import User
 from core.values import ApprovalState
 from core.views import ApprovalView
+from workers.delivering.batch import fitting, write_batch
 from workers.delivering.carrier import NotWanted, NotYet
 from workers.delivering.prompt import Reader, wants_buttons, write_prompt, write_reminder
 
@@ -36,8 +39,8 @@ class Prompts:
     base_url: str | None
     per_hour: int
 
-    async def compose(self, row: Delivery, assurance: str) -> OutMessage:
-        """Write it as it stands now, its token stored first. Raises NotWanted, NotYet."""
+    async def compose(self, row: Delivery, assurance: str, most: int = 1) -> OutMessage:
+        """Write it as it stands now, at most `most` like ones together; store its token. Raises NotWanted, NotYet."""
         async with self.database.reading() as session:
             approval = await session.get(Approval, row.approval_id)
             user = await session.get(User, row.user_id)
@@ -54,7 +57,42 @@ class Prompts:
             asked=asked,
             link=self.link_to(view.id),
         )
-        return write_prompt(view, await self._with_token(row, view, reader))
+        together = await self._together(row, view, most)
+        if len(together) > 1:
+            inbox = f"{self.base_url}/#/approvals" if self.base_url else None
+            return await self._compose_batch(row, together, reader.model_copy(update={"link": inbox}))
+        armed = await self._with_token(row, wants_buttons(view, reader), {"digest": view.digest})
+        return write_prompt(view, reader.model_copy(update={"token": armed}))
+
+    async def _together(self, row: Delivery, view: ApprovalView, most: int) -> list[ApprovalView]:
+        """Give the requests that this prompt shows. Raises NotWanted for one that another prompt shows."""
+        if most < 2 or view.batch is None or row.body.get("at_once"):  # noqa: PLR2004  # one alone is no batch
+            return [view]
+        async with self.database.reading() as session:
+            pairs = await prompting.batch_of(session, row, view.batch)
+            views = [await approvals.view_of(session, approval) for _, approval in pairs]
+        leader = next((one.id for one, _ in pairs if "folded" not in one.body), row.id)
+        shown = [
+            number
+            for number, (one, _) in enumerate(pairs)
+            if one.id in {leader, row.id} or one.state == deliveries.WAITING or one.body.get("folded") == leader
+        ]
+        shown = shown[: fitting([views[number] for number in shown], most)]
+        ids = [pairs[number][0].id for number in shown]
+        if len(ids) < 2 or row.id not in ids or (row.id != leader and row.state == deliveries.SENT):  # noqa: PLR2004
+            return [view]
+        if row.id != leader:
+            async with change(self.database, self.rooms) as work:
+                await prompting.fold(work, row, leader)
+            reason = "shown in one message with others of its kind"
+            raise NotWanted(reason)
+        return [views[number] for number in shown]
+
+    async def _compose_batch(self, row: Delivery, views: Sequence[ApprovalView], reader: Reader) -> OutMessage:
+        """Write several; another list, or any other arguments, make the buttons of before void."""
+        shown = {"digest": None, "batch": [[view.id, view.digest] for view in views]}
+        wanted = any(wants_buttons(view, reader) for view in views)
+        return write_batch(views, reader.model_copy(update={"token": await self._with_token(row, wanted, shown)}))
 
     def link_to(self, approval_id: str) -> str | None:
         """Give the address that shows a request; it decides nothing, and what follows `#` never leaves the browser."""
@@ -87,20 +125,21 @@ class Prompts:
         async with change(self.database, self.rooms) as work:
             await prompting.notify(work, row.workspace_id, [row.user_id or ""], f"more:{row.user_id}:{hour}", message)
 
-    async def _with_token(self, row: Delivery, view: ApprovalView, reader: Reader) -> Reader:
-        """Give the reader the token of the buttons, anew when the digest is another: old ones are void then."""
-        if not wants_buttons(view, reader):
-            await self._arm(row, None, {"digest": None})
-            return reader
+    async def _with_token(self, row: Delivery, wanted: bool, shown: dict[str, Any]) -> str | None:
+        """Give the token of the buttons, if any are wanted: anew when something else is shown, and the old is void."""
+        kept = {"at_once": True} if row.body.get("at_once") else {}
+        if not wanted:
+            await self._arm(row, None, shown | kept)
+            return None
         body = row.body
-        if body.get("digest") != view.digest or "nonce" not in body:
+        if "nonce" not in body or any(body.get(name) != shown.get(name) for name in ("digest", "batch")):
             key_id, _ = self.ring.active("buttons")
-            body = {"digest": view.digest, "nonce": secrets.token_hex(16), "key_id": key_id}
+            body = {**shown, **kept, "nonce": secrets.token_hex(16), "key_id": key_id}
         token = self._token(row.id, body["nonce"], body["key_id"])
         await self._arm(row, token, body)
-        return reader.model_copy(update={"token": token})
+        return token
 
-    async def _arm(self, row: Delivery, token: str | None, body: dict[str, str | None]) -> None:
+    async def _arm(self, row: Delivery, token: str | None, body: dict[str, Any]) -> None:
         async with self.database.writing() as session:
             await deliveries.arm(session, row.id, token, body)
 

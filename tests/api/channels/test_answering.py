@@ -258,6 +258,25 @@ class TestDeciding:
         assert await rows(house, Decision) == []
         assert "I do not know this account" in bot.answers()[1]
 
+    async def test_one_of_several_or_all_of_them_each_as_a_decision(self, bot: Bot, house: House, ana: Person):
+        house.workflows.answer = "accepted"
+        asked = [await approval_of(house, ana) for _ in range(3)]
+        await bot.link(ana, 5)
+        token = await bot.prompt(asked[0], ana)
+        async with house.database.writing() as session:
+            (row,) = (await session.execute(select(Delivery).where(Delivery.approval_id == asked[0].id))).scalars()
+            row.body = {"batch": [[one.id, one.digest] for one in asked]}
+        await bot.press(5, f"a1:{token}:n2")
+        first = [one.approval_id for one in await rows(house, Decision)]
+        await bot.press(5, f"a1:{token}:y4")
+        await bot.press(5, f"a1:{token}:y", "q9")
+        await bot.press(5, f"a1:{token}:y", "q9")
+
+        assert first == [asked[1].id]
+        assert len(await rows(house, Decision)) == 4
+        assert "does not hold" in bot.answers()[1]
+        assert bot.answers()[2].startswith("3: Your approval counts")
+
     async def test_what_means_nothing_is_refused(self, bot: Bot, house: House, ana: Person):
         await bot.link(ana, 5)
         for data in ("a1:" + "x" * 22 + ":y", "a1::y", "approve", "a1:" + "x" * 22 + ":Y", "l1:lnk_x:y"):

@@ -208,3 +208,70 @@ class TestToken:
 
         assert first == second != third
         assert old is None
+
+
+class TestBatch:
+    @pytest.fixture
+    async def rows(self, office: Office, owner: Principal) -> list[Delivery]:
+        """Prompts of three like requests; one of them came with others."""
+        await office.account(owner)
+        found = []
+        for number in range(3):
+            approval = await office.approval(owner, batch="bat_1", title=f"Refund {number}", arguments={"n": number})
+            found += await office.prompts(approval)
+        return found
+
+    async def test_the_first_shows_all_and_the_others_are_not_sent(
+        self, office: Office, prompts: Prompts, rows: list[Delivery]
+    ):
+        message = await prompts.compose(rows[0], "L2", 20)
+        await office.alter(Delivery, rows[0].id, state="sent", shown=1)
+        for row in rows[1:]:
+            with pytest.raises(NotWanted):
+                await prompts.compose(row, "L2", 20)
+        stored = await office.get(Delivery, rows[0].id)
+        token = data(message)[0].split(":")[1]
+
+        assert [word in text(message) for word in ("1. Refund 0", "2. Refund 1", "3. Refund 2")] == [True] * 3
+        choices = [f"{answer}{number}" for number in ("1", "2", "3", "") for answer in "yn"]
+        assert data(message) == [f"a1:{token}:{choice}" for choice in choices]
+        assert [approval_id for approval_id, _ in stored.body["batch"]] == [row.approval_id for row in rows]
+
+    async def test_one_that_closes_is_edited_where_it_is_shown(
+        self, office: Office, prompts: Prompts, rows: list[Delivery]
+    ):
+        await prompts.compose(rows[0], "L2", 20)
+        await office.alter(Delivery, rows[0].id, state="sent", shown=1)
+        with pytest.raises(NotWanted):
+            await prompts.compose(rows[1], "L2", 20)
+        await office.alter(Delivery, rows[1].id, state="dropped")
+        before = (await office.get(Delivery, rows[0].id)).version
+        await office.refresh(rows[1].approval_id or "", state="rejected")
+        leader = await office.get(Delivery, rows[0].id)
+        message = await prompts.compose(leader, "L2", 20)
+
+        assert leader.version == before + 1
+        assert "Rejected" in text(message)
+        assert [one.rpartition(":")[2] for one in data(message)] == ["y1", "n1", "y3", "n3", "y", "n"]
+
+    async def test_another_list_makes_the_buttons_of_before_void(
+        self, office: Office, owner: Principal, prompts: Prompts, rows: list[Delivery]
+    ):
+        first = data(await prompts.compose(rows[0], "L2", 20))
+        await office.alter(Delivery, rows[0].id, state="sent", shown=1)
+        await office.approval(owner, batch="bat_1")
+        second = data(await prompts.compose(await office.get(Delivery, rows[0].id), "L2", 20))
+
+        assert first[0] != second[0]
+        assert len(second) == 10
+
+    async def test_where_a_channel_cannot_each_stands_alone(self, prompts: Prompts, rows: list[Delivery]):
+        assert [len(data(await prompts.compose(row, "L2"))) for row in rows] == [2, 2, 2]
+
+    async def test_what_needs_several_people_stands_alone(self, office: Office, owner: Principal, prompts: Prompts):
+        await office.account(owner)
+        plan = ConsentPlan(stages=(Stage(needs=(Need(party=Party(roles=("owner",)), count=2),)),))
+        for _ in range(2):
+            approval = await office.approval(owner, batch="bat_2", plan=plan.model_dump(mode="json"))
+            (row,) = await office.prompts(approval)
+            assert len(data(await prompts.compose(row, "L2", 20))) == 2

@@ -1,0 +1,73 @@
+"""Like requests that came together, in one message: each numbered with all it would do, each with its own buttons."""
+
+from collections.abc import Sequence
+
+from core.outgoing import Button, Headline, Link, OutMessage, Part, Plain, Quoted
+from core.text import reveal
+from core.values import ApprovalState
+from core.views import ApprovalView
+from workers.delivering.prompt import RISKS, Reader, ended, facts_of, wants_buttons, when
+
+MOST_FACTS = 40
+
+
+def fitting(views: Sequence[ApprovalView], most: int) -> int:
+    """Count how many, from the first, fit into one message with all they would do."""
+    facts = 0
+    for number, view in enumerate(views):
+        parts, is_whole = facts_of(view)
+        facts += len(parts)
+        if not is_whole or facts > MOST_FACTS or number >= most or not _is_simple(view):
+            return number
+    return len(views)
+
+
+def _is_simple(view: ApprovalView) -> bool:
+    """Whether one person's press is all that it takes: whatever needs more is asked by itself."""
+    plan = view.plan
+    return len(plan.stages) == 1 and sum(need.count for need in plan.stages[0].needs) == 1
+
+
+def write_batch(views: Sequence[ApprovalView], reader: Reader) -> OutMessage:
+    """Write them as they stand now. `reader.link` is the inbox."""
+    first = views[0]
+    risk = RISKS.get(first.risk, first.risk.upper())
+    parts: list[Part] = [Headline(text=f"{risk}: {len(views)} requests for {first.action}")]
+    parts.append(Plain(text=f"{reveal(first.requester_name) or 'A program'} asks. Each can be answered by itself."))
+    for number, view in enumerate(views, 1):
+        parts += _item(number, view)
+    open_ones = [number for number, view in enumerate(views, 1) if wants_buttons(view, reader)]
+    if open_ones:
+        parts.append(Plain(text=f"Expires {when(min(view.expires_at for view in views), reader.zone)}."))
+    if reader.link is not None and any(view.state == ApprovalState.PENDING for view in views):
+        parts.append(Link(text="Open the inbox", url=reader.link))
+    rows = _rows(reader.token, open_ones) if reader.token is not None else ()
+    return OutMessage(parts=tuple(parts), buttons=rows)
+
+
+def _item(number: int, view: ApprovalView) -> list[Part]:
+    parts: list[Part] = [Headline(text=f"{number}. {reveal(view.title)[:200]}")]
+    if view.state != ApprovalState.PENDING:
+        return [*parts, Plain(text=ended(view))]
+    if view.preview.summary:
+        parts.append(Plain(text=reveal(view.preview.summary)[:200]))
+    parts += [Plain(text=f"Warning: {reveal(warning)}") for warning in view.preview.warnings]
+    parts += facts_of(view)[0]
+    parts.append(Plain(text="It can be undone." if view.preview.reversible else "It cannot be undone."))
+    if view.reason:
+        parts.append(Quoted(label="The assistant says (nobody checked this)", text=reveal(view.reason)[:200]))
+    return parts
+
+
+def _rows(token: str, numbers: Sequence[int]) -> tuple[tuple[Button, ...], ...]:
+    rows = [_pair(token, str(number), str(number)) for number in numbers]
+    if len(numbers) > 1:
+        rows.append(_pair(token, f"all {len(numbers)}", ""))
+    return tuple(rows)
+
+
+def _pair(token: str, label: str, number: str) -> tuple[Button, ...]:
+    return (
+        Button(label=f"Approve {label}", data=f"a1:{token}:y{number}", tone="approve"),
+        Button(label=f"Reject {label}", data=f"a1:{token}:n{number}", tone="reject"),
+    )
