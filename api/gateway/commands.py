@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from core.ids import ClientId, Id
+from core.store.decisions import GrantWish
 from core.store.submissions import MessageType, ModelName, ModeName
 from core.text import SafeStr
 from core.values import DecisionVerdict, OperationMode, Value
@@ -79,6 +80,7 @@ class SubmitDecision(Value):
     decision_id: ClientId
     comment: Annotated[SafeStr, StringConstraints(max_length=2000)] | None = None
     arguments: dict[str, Any] | None = None
+    remember: GrantWish | None = None
 
 
 class JoinConversation(Value):

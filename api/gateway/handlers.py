@@ -112,6 +112,7 @@ async def submit_decision(desk: Desk, client: Client, command: commands.SubmitDe
         command.decision_id,
         command.comment,
         command.arguments,
+        command.remember,
     )
     return decided.model_dump(mode="json")
 

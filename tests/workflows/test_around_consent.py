@@ -1,5 +1,6 @@
 """What stands around consent on a Temporal server: always allowed, decided for others, masked, capped, tainted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -240,7 +241,8 @@ class TestSecrets:
         assert vault.sent == [{"text": "t", "login": {"pin": SECRET}}]
         assert approval.arguments == {"text": "t", "login": {"pin": MASK}}
         assert SECRET not in approval.preview.summary
-        every = [str(row.body) for row in (*await stage.all(StoredEvent), *await stage.all(AuditRow))]
+        every = [str(row.body) for row in await stage.all(StoredEvent)]
+        every += [str(row.body) for row in await stage.all(AuditRow)]
         assert [one for one in every if SECRET in one] == []
         (made,) = await stage.calls(sent.turn_id)
         assert made.result == {"opened": f"with {MASK}"}
@@ -301,6 +303,22 @@ class TestUnknown:
 
         (told,) = [one for one in stage.model.requests[-1].entries if isinstance(one, ToolAnswered)]
         assert (told.status, told.content) == ("done", f"{stage.ana.name} says that it was done: It is in the outbox")
+
+    async def test_a_late_outcome_does_not_undo_a_persons_word(self, stage: Stage):
+        stage.notes.hold = asyncio.Event()
+        sent = await stage.send("send", [call("send", "hi")])
+        (approval,) = await stage.pending()
+        await stage.decide(approval)
+        await stage.until_sent(1)
+        (made,) = await stage.calls(sent.turn_id)
+        await stage.alter(ToolCall, made.id, state=CallState.UNKNOWN)
+        async with change(stage.database, stage.rooms) as work:
+            await outcomes.say(work, stage.audit, stage.ana, made.id, outcomes.Outcome.FAILED, None)
+
+        stage.notes.hold.set()
+        await stage.ended(sent.turn_id)
+
+        assert [one.state for one in await stage.calls(sent.turn_id)] == [CallState.FAILED]
 
 
 @asynccontextmanager
