@@ -22,6 +22,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")
 MAX_NAME = 100
 MAX_SCHEMA_BYTES = 16_384
 MAX_SCHEMA_PARTS = 300
+MAX_CHOICES = 100
 MAX_ARGUMENTS_BYTES = 65_536
 _ANYTHING: dict[str, Any] = {"type": "object"}
 # No word that looks for a pattern, refers elsewhere or tries several schemas on one value: those can take for ever.
@@ -135,6 +136,9 @@ def _check_part(part: Any) -> None:
     if not isinstance(part, dict) or not isinstance(part.get("properties", {}), dict):
         message = "a part of it is no schema"
         raise ValueError(message)  # noqa: TRY004 - it says something wrong, as any other part that is refused
+    if isinstance(part.get("enum"), list) and len(part["enum"]) > MAX_CHOICES:
+        message = f"an enum has more than {MAX_CHOICES} values"
+        raise ValueError(message)
     unknown = sorted(str(word) for word in part.keys() - _WORDS)
     if unknown:
         message = f"`{unknown[0][:40]}` is not taken; only {', '.join(sorted(_WORDS))} are"

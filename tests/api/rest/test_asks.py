@@ -285,6 +285,7 @@ class TestHostile:
             {"schema": SCHEMA | {"properties": {"version": {"type": "string", "pattern": "(a+)+$"}}}},
             {"schema": SCHEMA | {"properties": {"version": {"x-resolve": {}}}}},
             {"schema": SCHEMA | {"properties": {f"p{n}": {"type": "string"} for n in range(301)}}},
+            {"schema": SCHEMA | {"properties": {"version": {"enum": [f"v{n}" for n in range(101)]}}}},
             {"schema": SCHEMA | {"properties": []}},
             {"schema": SCHEMA | {"properties": {"version": 5}}},
             {"schema": SCHEMA | {"title": "x" * 40_000}},
