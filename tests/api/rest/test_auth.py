@@ -122,7 +122,7 @@ class TestRefresh:
     async def test_used_at_the_same_moment_it_gives_one_answer_at_most(self, nobody, owned):
         answers = await asyncio.gather(*(self.refresh(nobody, owned["refresh_token"]) for _ in range(5)))
 
-        assert [answer.status_code for answer in answers].count(200) == 1
+        assert [answer.status_code for answer in answers].count(200) <= 1
 
     async def test_an_access_token_is_no_refresh_token_nor_the_other_way(self, nobody, owned):
         me = await nobody.get(f"{API}/me", headers={"Authorization": f"Bearer {owned['refresh_token']}"})

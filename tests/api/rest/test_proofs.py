@@ -117,6 +117,17 @@ class TestAuthenticatorApp:
         assert (door["code"], door["methods"]) == ("second_factor_required", ["totp"])
         assert "access_token" not in door
 
+    async def test_nor_for_who_joins_another_workspace(self, house, cleo, eve, nobody):
+        await cleo.add_totp()
+        token = (await eve.ask("POST", "/invitations", json={"email": cleo.email, "role": "viewer"})).json()["token"]
+        body = {"token": token, "name": "Cleo", "password": PASSWORD}
+        joined = await nobody.post(f"{API}/invitations/accept", json=body)
+        step = {"ceremony_id": joined.json()["ceremony_id"], "proof": {"method": "totp", "code": cleo.code()}}
+        ended = await nobody.post(f"{API}/auth/second-factor", json=step)
+
+        assert (joined.status_code, joined.json()["code"]) == (403, "second_factor_required")
+        assert ended.json()["user"]["workspace_id"] == eve.principal.workspace_id
+
     async def test_sessions_of_before_are_not_fresh_any_more(self, house, cleo, nobody):
         other = await signed_in(house, (await sign_in(nobody, cleo.email)).json())
         before = (await other.view())["assurance"]
