@@ -63,13 +63,16 @@ def _links(soup: Any, url: str) -> list[dict[str, str]]:
 
 
 def _limit() -> None:
+    sys.dont_write_bytecode = True
     try:
         import resource
     except ImportError:  # Windows has none; the parent's clock still ends it
         return
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if sys.platform == "linux":  # elsewhere the limit is not kept, or not to be had
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
 def main() -> None:
