@@ -98,6 +98,8 @@ def _actions(rule: Rule, known: Known) -> Found:
             yield "error" if mine else "warning", "when.action", f"no action fits `{glob}`"
     about = [one for one in known.actions if _is_about(when, one)]
     if rule.verdict is CallVerdict.ALLOW:
+        if when.repeated:
+            yield "error", "when.repeated", "no rule allows to repeat what was done once: it is always asked"
         yield from _allowed(when, about)
     elif when.arguments and not (when.action or when.connector):
         message = "every action without this argument fits too: name the action or the connector"

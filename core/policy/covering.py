@@ -33,7 +33,7 @@ def _is_left_by_allowing(one: When, other: When) -> bool:
     by_name = set(one.action or ()) & set(other.action or ())
     return (
         (grave and not by_name)
-        or (other.repeated is True and not one.repeated)
+        or other.repeated is True
         or (other.untrusted is True and not one.untrusted)
     )
 

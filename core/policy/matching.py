@@ -103,8 +103,8 @@ def _held_back(when: When, facts: CallFacts) -> str | None:
     """Say why a rule that fits and allows does not allow this: some things have to be named to be allowed."""
     if facts.risk in GRAVE and not _names_it(when, facts):
         return f"allows {facts.risk} only where it names that risk, or this action in full"
-    if facts.repeats_once_only and when.repeated is not True:
-        return "does not allow to repeat what was done once, unless it says `repeated: true`"
+    if facts.repeats_once_only:
+        return "no rule allows to repeat what was done once"
     if facts.untrusted and has_effect(facts) and when.untrusted is not True:
         return "does not allow effects once outsiders' words were read, unless it says `untrusted: true`"
     return None

@@ -24,6 +24,7 @@ from core.tables.people import Membership, User, Workspace
 from core.values import Value
 from core.views import PolicyView
 
+MOST_KEPT = 500
 READERS = (Role.OWNER, Role.ADMIN, Role.APPROVER)
 WRITERS = (Role.OWNER, Role.ADMIN)
 
@@ -63,6 +64,8 @@ class Documents:
         known = self._kept.get(workspace_id)
         if known is None or known[0] != newest:
             known = (newest, _current_of(await session.get_one(Policy, newest)))
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
             self._kept[workspace_id] = known
         return known[1]
 

@@ -143,6 +143,7 @@ class TestNames:
             ({"when": {"channel": "pigeon"}, "verdict": "deny"}, "error", "rules[0].when.channel"),
             ({"when": {"time": {"hours": "late"}}, "verdict": "deny"}, "error", "rules[0].when.time.hours"),
             ({"when": {"role": "viewer"}, "verdict": "deny"}, "warning", "rules[0].when.role"),
+            ({"when": {"repeated": True}, "verdict": "allow"}, "error", "rules[0].when.repeated"),
             ({"when": {"action": "tasks.delte"}, "verdict": "deny"}, "error", "rules[0].when.action"),
             ({"when": {"action": "ship.deploy"}, "verdict": "deny"}, "warning", "rules[0].when.action"),
             ({"when": {"connector": "ship"}, "verdict": "deny"}, "warning", "rules[0].when.connector"),

@@ -148,7 +148,7 @@ class TestAllowing:
             ({"risk": "money"}, {"risk": "money"}, ALLOW),
             ({"risk": ["write", "admin"]}, {"risk": "admin"}, ALLOW),
             ({}, {"repeats_once_only": True}, ASK),
-            ({"repeated": True}, {"repeats_once_only": True}, ALLOW),
+            ({"repeated": True}, {"repeats_once_only": True}, ASK),
             ({}, {"untrusted": True}, ASK),
             ({}, {"untrusted": True, "risk": "read", "effect": "read"}, ALLOW),
             ({"untrusted": True}, {"untrusted": True}, ALLOW),
