@@ -57,6 +57,27 @@ class TestAsk:
         assert kept["consumed_at"] is not None
         assert (await owner.get("/audit/verify"))["intact"] is True
 
+    @pytest.mark.parametrize("point", ["ask.prepared", "approval.opened"])
+    async def test_a_service_is_heard_though_the_server_dies_over_it(self, fresh: Product, tmp_path: Path, point: str):
+        await fresh.start(ASSENT_FAULT_POINT=point)
+        port = fresh.url.rpartition(":")[2]
+        async with Person(fresh.url) as owner:
+            await owner.set_up(fresh.code)
+            service = await owner.post("/services", {"name": "deploy bot"})
+            key = (await owner.post(f"/services/{service['id']}/keys", {"name": "CI", "scopes": ["ask"]}))["secret"]
+            asking = await launch(tmp_path, fresh.url, key, "Deploy?", "--wait")
+            assert await fresh.died() == -9
+            await fresh.start("--port", port)
+            approval = await owner.asked()
+            assert (await owner.decide(approval)).status_code == 200
+            code, out, _ = await ended(asking)
+            events = [row["kind"] for row in (await owner.get("/audit?subject=" + approval["id"]))["items"]]
+
+        assert (code, out.split()[0]) == (0, "Approved")
+        assert approval["requester_name"] == "deploy bot"
+        assert sorted(events) == sorted(set(events))
+        assert {"approval.asked", "approval.requested", "approval.approved", "approval.consumed"} <= set(events)
+
     async def test_the_end_is_told_to_the_callback_though_the_product_died(self, fresh: Product):
         heard: list[tuple[dict[str, str], bytes]] = []
 
