@@ -19,7 +19,7 @@ from core.keys import KeyRing
 from core.masking import MASK
 from core.permissions import Door, Principal, Role
 from core.settings import Settings
-from core.store import approvals, grants, outcomes
+from core.store import approvals, export, grants, outcomes
 from core.store.database import Database
 from core.store.decisions import GrantWish
 from core.store.work import change
@@ -243,6 +243,8 @@ class TestSecrets:
         assert SECRET not in approval.preview.summary
         every = [str(row.body) for row in await stage.all(StoredEvent)]
         every += [str(row.body) for row in await stage.all(AuditRow)]
+        async with stage.database.reading() as session:
+            every.append((await export.whole(session, stage.ana, stage.conversation_id)).model_dump_json())
         assert [one for one in every if SECRET in one] == []
         (made,) = await stage.calls(sent.turn_id)
         assert made.result == {"opened": f"with {MASK}"}
