@@ -7,7 +7,15 @@ from typing import Any
 
 import structlog
 
-from connectors.base import ConnectorError, OutcomeUnknown, Reaching, TemporaryFailure, Throttled, Unreachable
+from connectors.base import (
+    ConnectorError,
+    NeedsAuthorization,
+    OutcomeUnknown,
+    Reaching,
+    TemporaryFailure,
+    Throttled,
+    Unreachable,
+)
 from connectors.breaker import Admission, Breaker, Resting, State
 from connectors.guarded import AddressRefused
 from connectors.limits import Limits
@@ -65,11 +73,12 @@ class Services:
         except (Unreachable, OutcomeUnknown, TimeoutError) as failure:
             self._settle(key, admission, ok=False, detail=_sentence(failure))
             raise
-        except ConnectorError as refusal:
-            if isinstance(refusal, TemporaryFailure | AddressRefused):
-                self._leave(key, admission)
-            else:
-                self._settle(key, admission, ok=True)
+        except (TemporaryFailure, AddressRefused):
+            self._leave(key, admission)
+            raise
+        except ConnectorError as refusal:  # the service is there; but a refused sign-in is nothing to call well
+            unwell = refusal.detail if isinstance(refusal, NeedsAuthorization) else None
+            self._settle(key, admission, ok=True, detail=unwell)
             raise
         except BaseException:
             self._leave(key, admission)
@@ -104,13 +113,16 @@ class Services:
             return await service_health.claim(work, *key, seen, until)
 
     def _settle(self, key: Key, admission: Admission, *, ok: bool, detail: str | None = None) -> None:
-        """Note the outcome at once here, and in SQL soon: the call's own outcome is what must be written first."""
+        """Note the outcome at once here, and in SQL soon: the call's own outcome is what must be written first.
+
+        `ok` is for the breaker; `detail` says why it is not well, also where a service answers with a refusal.
+        """
         breaker = self._breakers.setdefault(key, Breaker())
         changed = breaker.went_well(admission) if ok else breaker.failed(admission)
-        at, was_ok = self._noted.get(key, (None, None))
-        if changed or was_ok is not ok or at is None or now() - at > _NEWS_EVERY:
-            self._noted[key] = (now(), ok)
-            self._later(key, self._note(key, breaker, changed=changed, ok=ok, detail=detail))
+        at, was_well = self._noted.get(key, (None, None))
+        if changed or was_well is not (detail is None) or at is None or now() - at > _NEWS_EVERY:
+            self._noted[key] = (now(), detail is None)
+            self._later(key, self._note(key, breaker, changed=changed, detail=detail))
 
     def _leave(self, key: Key, admission: Admission) -> None:
         """Forget a call that told nothing of its service; when it was the one that tries, the next call does."""
@@ -123,12 +135,12 @@ class Services:
         async with change(self._database, self._rooms) as work:
             await service_health.give_back(work, *key, until)
 
-    async def _note(self, key: Key, breaker: Breaker, *, changed: bool, ok: bool, detail: str | None) -> None:
+    async def _note(self, key: Key, breaker: Breaker, *, changed: bool, detail: str | None) -> None:
         state, until, failures = breaker.state if changed else None, breaker.until, breaker.failures
         async with change(self._database, self._rooms) as work:
             await service_health.note(
-                work, *key, ok=ok, failures=failures, detail=detail, breaker=state, open_until=until
-            )  # fmt: skip
+                work, *key, ok=detail is None, failures=failures, detail=detail, breaker=state, open_until=until
+            )
 
     async def _pause(self, key: Key, busy: Throttled) -> None:
         seconds = min(_PAUSE_SECONDS if busy.retry_after is None else busy.retry_after, _LONGEST_PAUSE)

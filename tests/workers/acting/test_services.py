@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.base import PermanentFailure, TemporaryFailure, Throttled, Unreachable
+from connectors.base import NeedsAuthorization, PermanentFailure, TemporaryFailure, Throttled, Unreachable
 from connectors.breaker import Resting
 from connectors.manifest import ConnectorManifest
 from connectors.registry import Registry
@@ -110,6 +110,15 @@ class TestHealth:
 
         assert (await health()).breaker == "closed"
         assert (await health()).last_ok_at is not None
+
+    async def test_a_refused_sign_in_is_an_answer_and_not_well(self, run, outside, health):
+        for _ in range(6):
+            outside.failures.append(NeedsAuthorization("It refused our password."))
+            with pytest.raises(NeedsAuthorization):
+                await run()
+
+        assert ((await health()).breaker, (await health()).detail) == ("closed", "It refused our password.")
+        assert (await health()).last_ok_at is None
 
     async def test_one_that_takes_too_long_failed(self, run, outside, call, health):
         outside._manifest = quick(0.05)
