@@ -200,9 +200,9 @@ class TestSettings:
     def test_a_dangerous_provider_is_refused(self, tmp_path, wrong):
         right = {"name": "one", "issuer": "https://login.example.com", "client_id": "a"}
         with pytest.raises(ValidationError):
-            Settings(data_dir=tmp_path, oidc=[right | wrong])
+            Settings.model_validate({"data_dir": tmp_path, "oidc": [right | wrong]})
 
     def test_two_of_one_name_are_refused(self, tmp_path):
         one = {"name": "one", "issuer": "https://login.example.com", "client_id": "a"}
         with pytest.raises(ValidationError):
-            Settings(data_dir=tmp_path, oidc=[one, one])
+            Settings.model_validate({"data_dir": tmp_path, "oidc": [one, one]})
