@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
+from sqlalchemy.exc import IntegrityError
 
 from api import waiting
 from api.addresses import check_webhook_url
@@ -106,15 +107,21 @@ class Asks:
         if who.role is Role.VIEWER:
             message = "Viewers only look: they ask for nothing."
             raise NotAllowed(message)
-        request = self._checked(new)
+        request = self._checked(who, new)
+        try:
+            return await self._add(who, request)
+        except IntegrityError:  # the same key came in another process at the same time: it is there now
+            return await self._add(who, request)
+
+    async def _add(self, who: Principal, request: NewRequest) -> tuple[ApprovalView, bool]:
         async with change(self.database, self.rooms) as work:
-            if new.callback_url is not None:
+            if request.callback_url is not None:
                 await _check_secret(work, who)
             return await asks.add(work, self.audit, who, request, self.settings.pending_asks)
 
-    def _checked(self, new: NewAsk) -> NewRequest:
+    def _checked(self, who: Principal, new: NewAsk) -> NewRequest:
         """Check all that was sent against what can be asked; of a connector's action its manifest counts."""
-        action = outside_action(self.registry, new.action, new.risk, new.effect, new.schema_)
+        action = outside_action(self.registry.of(who.workspace_id), new.action, new.risk, new.effect, new.schema_)
         arguments = action.check(new.arguments)
         if new.callback_url is not None:
             check_webhook_url(new.callback_url, PrivateHosts.parse(self.settings.webhook_hosts))

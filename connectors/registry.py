@@ -94,6 +94,7 @@ class Registry:
         """Keep what `load` has checked."""
         self._connectors = tuple(connectors)
         self._actions = actions
+        self._whole: dict[str, Registry] = {}
 
     @classmethod
     def load(cls, connectors: Sequence[Connector]) -> Self:
@@ -116,6 +117,21 @@ class Registry:
                 message = f"{action.name}: {name} is resolved by {hint['action']}, which is no action that reads"
                 raise BadManifest(message)
             target.check(hint.get("arguments", {}))
+
+    def of(self, workspace_id: str) -> "Registry":
+        """Give the registry as one workspace has it: with what it imported."""
+        return self._whole.get(workspace_id, self)
+
+    def import_for(self, workspace_id: str, connectors: Sequence[Connector]) -> None:
+        """Put these, and only these, beside those that every workspace has. Raises BadManifest."""
+        if connectors:
+            self._whole[workspace_id] = Registry.load([*self._connectors, *connectors])
+        else:
+            self._whole.pop(workspace_id, None)
+
+    def importers(self) -> frozenset[str]:
+        """Give the workspaces that have imported something."""
+        return frozenset(self._whole)
 
     def manifests(self) -> list[ConnectorManifest]:
         """Give every connector's manifest."""

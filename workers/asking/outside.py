@@ -29,7 +29,9 @@ _MAX_CHANGES = 20
 
 def action_of(judge: Judge, row: Approval) -> OutsideAction:
     """Give the action of a request as it was asked. Raises Invalid when there is no such action any more."""
-    return outside_action(judge.registry, row.action, row.risk, asks.asked_of(row).effect, row.schema_)
+    return outside_action(
+        judge.registry.of(row.workspace_id), row.action, row.risk, asks.asked_of(row).effect, row.schema_
+    )
 
 
 async def plan_of(
