@@ -31,11 +31,7 @@ def covers(earlier: Rule, later: Rule) -> bool:
 def _is_left_by_allowing(one: When, other: When) -> bool:
     grave = bool(other.risk) and set(other.risk or ()) <= GRAVE and not set(other.risk or ()) & set(one.risk or ())
     by_name = set(one.action or ()) & set(other.action or ())
-    return (
-        (grave and not by_name)
-        or other.repeated is True
-        or (other.untrusted is True and not one.untrusted)
-    )
+    return (grave and not by_name) or other.repeated is True or (other.untrusted is True and not one.untrusted)
 
 
 def _has_all(wide: Collection[Any] | None, narrow: Collection[Any] | None) -> bool:
