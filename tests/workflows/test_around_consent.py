@@ -1,77 +1,37 @@
 """What stands around consent on a Temporal server: always allowed, decided for others, masked, capped, tainted."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
-from connectors.base import CallContext, OutcomeUnknown, Preview
-from connectors.manifest import ConnectorManifest
 from core.clock import now
 from core.errors import Invalid
 from core.ids import new_id
 from core.keys import KeyRing
 from core.masking import MASK
-from core.permissions import Door, Principal, Role
+from core.permissions import Door, Role
 from core.settings import Settings
-from core.store import approvals, export, grants, outcomes
+from core.store import export, grants
 from core.store.database import Database
 from core.store.decisions import GrantWish
 from core.store.work import change
-from core.tables.consent import Approval, Delegation, Grant
+from core.tables.consent import Approval, Grant
 from core.tables.people import User, Workspace
 from core.tables.records import AuditRow, StoredEvent
 from core.tables.work import ToolCall, Turn
 from core.values import ApprovalState, CallState, DecisionVerdict, TurnState
 from core.views import ApprovalView
-from tests.doubles.connector import manifest
+from tests.doubles.vault import Vault
 from tests.workflows.script import call
-from tests.workflows.stage import Stage, open_stage
-from tests.world import eventually
+from tests.workflows.stage import Stage
 from workers.llm.port import AssistantSaid, CallAsked, ToolAnswered
-from workers.main import QUEUES, build_workers
-from workflows.policies import ACTIONS_QUEUE
 
 pytestmark = pytest.mark.server
 EXACT = {"text": {"kind": "exact", "value": "hi"}}
 SECRET = "hunter2hunter2"
-
-
-class Vault:
-    """Keeps a secret, says too much of it, and reads what outsiders wrote."""
-
-    def __init__(self) -> None:
-        said = manifest(
-            {
-                "type": "object",
-                "properties": {
-                    "text": {"type": "string", "description": "What."},
-                    "login": {
-                        "type": "object",
-                        "description": "How.",
-                        "properties": {"pin": {"type": "string", "x-secret": True}},
-                    },
-                },
-                "additionalProperties": False,
-            }
-        )
-        actions = tuple(one.model_copy(update={"untrusted": one.name == "read"}) for one in said.actions)
-        self.manifest: ConnectorManifest = said.model_copy(update={"id": "vault", "actions": actions})
-        self.sent: list[dict[str, Any]] = []
-
-    async def preview(self, action: str, arguments: dict[str, Any], context: CallContext) -> Preview:
-        del context
-        return Preview(summary=f"{action} with {arguments.get('login')}")
-
-    async def execute(self, action: str, arguments: dict[str, Any], context: CallContext) -> dict[str, Any]:
-        del action, context
-        self.sent.append(arguments)
-        return {"opened": f"with {arguments.get('login', {}).get('pin')}"}
 
 
 @pytest.fixture
@@ -268,126 +228,3 @@ class TestSecrets:
 
         assert made.state == CallState.FAILED
         assert "masked" in (made.detail or "")
-
-
-class TestPending:
-    async def test_no_more_wait_than_people_can_look_at(
-        self, tmp_path: Path, sqlite_database: Database, client: Client, ring: KeyRing
-    ):
-        async with (
-            open_stage(tmp_path, sqlite_database, client, ring, pending_approvals=2) as stage,
-            stage.working(),
-        ):
-            calls = [call("put", name, name) for name in "abc"]
-            sent = await stage.send("many", calls)
-            await stage.pending(2)
-
-            states = [(one.state, one.rule) for one in await stage.calls(sent.turn_id)]
-
-            assert [state for state, _ in states] == [CallState.AWAITING, CallState.AWAITING, CallState.DENIED]
-            assert states[2][1].startswith("2 requests for consent wait")
-            assert "call.refused" in [one.kind for one in await stage.all(AuditRow)]
-
-
-class TestUnknown:
-    async def test_a_persons_word_is_told_in_the_next_turn(self, stage: Stage):
-        stage.notes.failures.append(OutcomeUnknown("the line broke"))
-        sent = await stage.send("send", [call("send", "hi")])
-        (approval,) = await stage.pending()
-        await stage.decide(approval)
-        await stage.ended(sent.turn_id)
-        (made,) = await stage.calls(sent.turn_id)
-        assert made.state == CallState.UNKNOWN
-
-        async with change(stage.database, stage.rooms) as work:
-            await outcomes.say(work, stage.audit, stage.ana, made.id, outcomes.Outcome.DONE, "It is in the outbox")
-        await stage.ended((await stage.send("and?")).turn_id)
-
-        (told,) = [one for one in stage.model.requests[-1].entries if isinstance(one, ToolAnswered)]
-        assert (told.status, told.content) == ("done", f"{stage.ana.name} says that it was done: It is in the outbox")
-
-    async def test_a_late_outcome_does_not_undo_a_persons_word(self, stage: Stage):
-        stage.notes.hold = asyncio.Event()
-        sent = await stage.send("send", [call("send", "hi")])
-        (approval,) = await stage.pending()
-        await stage.decide(approval)
-        await stage.until_sent(1)
-        (made,) = await stage.calls(sent.turn_id)
-        await stage.alter(ToolCall, made.id, state=CallState.UNKNOWN)
-        async with change(stage.database, stage.rooms) as work:
-            await outcomes.say(work, stage.audit, stage.ana, made.id, outcomes.Outcome.FAILED, None)
-
-        stage.notes.hold.set()
-        await stage.ended(sent.turn_id)
-
-        assert [one.state for one in await stage.calls(sent.turn_id)] == [CallState.FAILED]
-
-
-@asynccontextmanager
-async def without_actions(stage: Stage) -> AsyncIterator[None]:
-    async with AsyncExitStack() as keep:
-        for worker in build_workers(stage.client, stage.parts, QUEUES - {ACTIONS_QUEUE}, prefix=stage.prefix):
-            await keep.enter_async_context(worker)
-        yield
-
-
-class TestDelegate:
-    async def setting(self, stage: Stage) -> tuple[Principal, Delegation]:
-        """Zoe, the only owner, is away until tomorrow; Ben decides for her."""
-        zoe = await stage.person(stage.ana.workspace_id, Role.OWNER)
-        ben = await stage.person(stage.ana.workspace_id)
-        stage.ana = await stage.person(stage.ana.workspace_id)
-        stage.conversation_id = await stage.conversation(stage.ana)
-        row = Delegation(
-            id=new_id("dlg"),
-            workspace_id=zoe.workspace_id,
-            from_user_id=zoe.user_id,
-            to_user_id=ben.user_id,
-            starts_at=now(),
-            ends_at=now() + timedelta(days=1),
-            created_by=zoe.user_id,
-            created_at=now(),
-        )
-        await stage.add(row)
-        return ben, row
-
-    async def test_decides_and_is_shown_in_whose_place(self, stage: Stage):
-        ben, _ = await self.setting(stage)
-        sent = await stage.send("go", [call("drop", "hi")])
-        (approval,) = await stage.pending()
-
-        await stage.decide(approval, who=ben)
-        await stage.ended(sent.turn_id)
-
-        assert stage.notes.actions == ["drop"]
-        (vote,) = (await stage.get(Approval, approval.id)).votes
-        assert (vote["name"], vote["user_id"]) == (ben.name, ben.user_id)
-        zoe = vote["in_place_of"]
-        async with stage.database.reading() as session:
-            view = await approvals.one(session, stage.ana, approval.id)
-        assert view.decided_by_name == f"{ben.name} for {zoe}"
-        assert "approval.requested" in await stage.told(ben.membership_id)
-
-    async def test_what_was_decided_falls_with_the_delegation(
-        self, tmp_path: Path, sqlite_database: Database, client: Client, ring: KeyRing
-    ):
-        async with open_stage(tmp_path, sqlite_database, client, ring) as stage:
-            ben, row = await self.setting(stage)
-            async with without_actions(stage):
-                sent = await stage.send("go", [call("drop", "hi")])
-                (approval,) = await stage.pending()
-                await stage.decide(approval, who=ben)
-
-                async def closed() -> bool:
-                    return (await stage.get(Approval, approval.id)).state == ApprovalState.APPROVED
-
-                await eventually(closed)
-                await stage.alter(Delegation, row.id, revoked_at=now())
-            async with stage.working():
-                (again,) = await stage.pending()
-
-                assert again.id != approval.id
-                assert (await stage.get(Approval, approval.id)).state == ApprovalState.VOID
-                assert stage.notes.sent == []
-                await stage.intake.stop_turn(stage.ana, sent.turn_id)
-                await stage.ended(sent.turn_id)
