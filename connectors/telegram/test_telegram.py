@@ -87,28 +87,28 @@ class TestParse:
             ("reply", TextSaid),
         ],
     )
-    def test_each_update_is_one_event(self, name, kind):
+    def test_each_update_is_one_event(self, name: Any, kind: Any) -> None:
         (event,) = made().parse(payload(name))
 
         assert isinstance(event, kind)
 
     @pytest.mark.parametrize("name", ["channel_post", "new_chat_members", "callback_query_inline"])
-    def test_what_nobody_needs_is_no_event(self, name):
+    def test_what_nobody_needs_is_no_event(self, name: Any) -> None:
         assert made().parse(payload(name)) == []
 
-    def test_who_spoke_is_their_number_never_their_name(self):
+    def test_who_spoke_is_their_number_never_their_name(self) -> None:
         (event,) = made().parse(payload("message"))
 
         assert (event.sender.external_id, event.sender.shown_as) == ("4400001", "Ana Lima (@ana_lima)")
 
-    def test_a_press_is_its_own_event_however_it_is_told(self):
+    def test_a_press_is_its_own_event_however_it_is_told(self) -> None:
         update = json.loads(payload("callback_query"))
         (first,) = made().parse(payload("callback_query"))
         (second,) = made().parse(json.dumps(update | {"update_id": 1}).encode())
 
         assert first.event_id == second.event_id == "cb-18897995847110325921"
 
-    def test_whoever_presses_is_the_sender_not_the_chat(self):
+    def test_whoever_presses_is_the_sender_not_the_chat(self) -> None:
         update = json.loads(payload("callback_query"))
         update["callback_query"]["from"]["id"] = 99
 
@@ -116,13 +116,13 @@ class TestParse:
 
         assert (event.sender.external_id, event.thread) == ("99", "4400001")
 
-    def test_a_start_payload_is_the_rest_of_the_command(self):
+    def test_a_start_payload_is_the_rest_of_the_command(self) -> None:
         (event,) = made().parse(payload("command"))
 
         assert isinstance(event, CommandGiven)
         assert (event.name, event.rest) == ("start", "kq3Vb0x9Zc1uYt7RrW2d_A")
 
-    def test_a_topic_of_a_group_is_a_thread_of_its_own(self):
+    def test_a_topic_of_a_group_is_a_thread_of_its_own(self) -> None:
         (event,) = made().parse(payload("group"))
 
         assert (event.thread, event.private) == ("-1001987654321:77", False)
@@ -143,7 +143,7 @@ class TestParse:
             b'{"update_id": 1, "callback_query": {"id": "1", "data": "\\ud800", "message": {"chat": {}}}}',
         ],
     )
-    def test_what_is_no_update_is_refused(self, body):
+    def test_what_is_no_update_is_refused(self, body: Any) -> None:
         with pytest.raises(ValueError):
             made().parse(body)
 
@@ -152,26 +152,26 @@ class TestVerify:
     def hook(self, **headers: str) -> Hook:
         return Hook(method="POST", url="https://x.test", headers=headers, query={}, body=b"{}")
 
-    def test_the_secret_lets_in(self):
+    def test_the_secret_lets_in(self) -> None:
         channel = made(mode="webhook", webhook_secret=SECRET)
 
         channel.verify(self.hook(**{"x-telegram-bot-api-secret-token": SECRET}))
 
     @pytest.mark.parametrize("given", [None, "", "x", SECRET + "s", SECRET[:-1], f"{SECRET}, {SECRET}", "é"])
-    def test_nothing_else_does(self, given):
+    def test_nothing_else_does(self, given: Any) -> None:
         headers = {} if given is None else {"x-telegram-bot-api-secret-token": given}
 
         with pytest.raises(NotVerified):
             made(mode="webhook", webhook_secret=SECRET).verify(self.hook(**headers))
 
     @pytest.mark.parametrize("settings", [{"mode": "webhook"}, {"mode": "poll", "webhook_secret": SECRET}])
-    def test_without_a_secret_or_a_webhook_nothing_is_believed(self, settings):
+    def test_without_a_secret_or_a_webhook_nothing_is_believed(self, settings: Any) -> None:
         with pytest.raises(NotVerified):
             made(**settings).verify(self.hook(**{"x-telegram-bot-api-secret-token": SECRET}))
 
 
 class TestRender:
-    def test_what_others_wrote_is_never_markup(self):
+    def test_what_others_wrote_is_never_markup(self) -> None:
         said = '<b>&amp; <a href="https://evil.test">x</a>'
         parts = (Headline(text=said), Plain(text=said), Quoted(label=said, text=said), Fact(label=said, text=said))
 
@@ -180,7 +180,7 @@ class TestRender:
         assert seen(message["text"]).text == f"{said}\n{said}\n{said}:\n{said}\n{said}: {said}"
         assert "<a " not in message["text"]
 
-    def test_markdown_becomes_html_and_images_their_address_in_words(self):
+    def test_markdown_becomes_html_and_images_their_address_in_words(self) -> None:
         (message,) = render(
             OutMessage(parts=(Prose(text="# T\n**b** *i* `c` ![p](https://x.test/p)\n```\n1 < 2\n```"),))
         )
@@ -190,19 +190,19 @@ class TestRender:
         )
 
     @pytest.mark.parametrize("text", ["word " * 5000, "😀" * 6000, "x" * 9000, "line\n" * 3000, "&" * 9000])
-    def test_a_long_text_is_split_within_the_limit_and_nothing_is_lost(self, text):
+    def test_a_long_text_is_split_within_the_limit_and_nothing_is_lost(self, text: Any) -> None:
         messages = render(OutMessage(parts=(Plain(text=text),)))
 
         shown = [seen(one["text"]).text for one in messages]
         assert max(map(units, shown)) <= MAX_TEXT
         assert "".join("".join(shown).split()) == "".join(text.split())
 
-    def test_a_message_has_no_more_entities_than_are_allowed(self):
+    def test_a_message_has_no_more_entities_than_are_allowed(self) -> None:
         messages = render(OutMessage(parts=(Prose(text="**b** " * 400),)))
 
         assert max(seen(one["text"]).tags for one in messages) <= MAX_ENTITIES
 
-    def test_previews_are_off_and_buttons_stand_under_the_last(self):
+    def test_previews_are_off_and_buttons_stand_under_the_last(self) -> None:
         button = Button(label="Yes", data="a1:" + "x" * 22 + ":y", tone="approve")
         messages = render(OutMessage(parts=(Plain(text="x" * 9000),), buttons=((button,),)))
 
@@ -210,18 +210,18 @@ class TestRender:
         keyboards = [one.get("reply_markup", {}).get("inline_keyboard") for one in messages]
         assert keyboards == [None, None, [[{"text": "✅ Yes", "callback_data": button.data}]]]
 
-    def test_a_link_of_ours_is_one(self):
+    def test_a_link_of_ours_is_one(self) -> None:
         (message,) = render(OutMessage(parts=(Link(text="Open <it>", url='https://x.test/?a=1&b="'),)))
 
         assert message["text"] == '<a href="https://x.test/?a=1&amp;b=&quot;">Open &lt;it&gt;</a>'
 
-    def test_a_button_carries_at_most_64_bytes(self):
+    def test_a_button_carries_at_most_64_bytes(self) -> None:
         with pytest.raises(ValueError):
             render(plain("x", (Button(label="Yes", data="x" * 65),)))
 
 
 class TestCalls:
-    async def test_a_sent_message_is_known_by_its_numbers(self):
+    async def test_a_sent_message_is_known_by_its_numbers(self) -> None:
         ids = iter(range(5, 9))
         channel = made(lambda _: httpx.Response(200, json={"ok": True, "result": {"message_id": next(ids)}}))
 
@@ -241,19 +241,19 @@ class TestCalls:
             (lambda _: httpx.Response(200, json=[1]), TemporaryFailure),
         ],
     )
-    async def test_failures_say_whether_to_try_again(self, respond, failure):
+    async def test_failures_say_whether_to_try_again(self, respond: Any, failure: Any) -> None:
         with pytest.raises(failure) as found:
             await made(respond).send("1", plain("x"), "key")
 
         assert type(found.value) is failure
 
-    async def test_being_asked_to_wait_long_is_a_failure_with_its_time(self):
+    async def test_being_asked_to_wait_long_is_a_failure_with_its_time(self) -> None:
         with pytest.raises(TemporaryFailure) as found:
             await made(refusing(429, "Too Many Requests", retry_after=35)).send("1", plain("x"), "key")
 
         assert found.value.retry_after == 35
 
-    async def test_no_failure_says_the_token(self):
+    async def test_no_failure_says_the_token(self) -> None:
         def fall(request: httpx.Request) -> httpx.Response:
             raise httpx.ConnectError(f"cannot reach {request.url}", request=request)
 
@@ -263,14 +263,14 @@ class TestCalls:
         assert TOKEN not in str(found.value)
         assert found.value.__cause__ is None
 
-    async def test_editing_to_what_it_says_already_is_no_failure(self):
+    async def test_editing_to_what_it_says_already_is_no_failure(self) -> None:
         said = "Bad Request: message is not modified: specified new message content ..."
         channel = made(lambda _: httpx.Response(200, json={"ok": True, "result": {"message_id": 1}}))
         ref = await channel.send("1", plain("x"), "key")
 
         assert await made(refusing(400, said)).edit(ref, plain("x")) == ref
 
-    async def test_what_cannot_be_read_does_not_stop_the_poll(self):
+    async def test_what_cannot_be_read_does_not_stop_the_poll(self) -> None:
         updates = [{"update_id": 7, "message": {"from": {}}}, json.loads(payload("message")) | {"update_id": 8}]
 
         polled = await made(lambda _: httpx.Response(200, json={"ok": True, "result": updates})).poll("3")
@@ -279,10 +279,10 @@ class TestCalls:
 
 
 class TestSettings:
-    def test_the_folder_is_found(self):
+    def test_the_folder_is_found(self) -> None:
         assert channel_kinds()["telegram"].title == "Telegram"
 
-    def test_the_account_is_the_bots_number(self):
+    def test_the_account_is_the_bots_number(self) -> None:
         client = httpx.AsyncClient()
 
         assert list(set_up_channels({"telegram": {"token": TOKEN}}, client)) == [("telegram", "7000000001")]
@@ -291,19 +291,19 @@ class TestSettings:
         "values",
         [{}, {"token": "secret-thing"}, {"token": TOKEN, "webhook_secret": "sh ort"}, {"token": TOKEN, "x": 1}],
     )
-    def test_what_is_wrong_is_named_and_never_shown(self, values):
+    def test_what_is_wrong_is_named_and_never_shown(self, values: Any) -> None:
         with pytest.raises(Misconfigured) as found:
             set_up_channels({"telegram": values}, httpx.AsyncClient())
 
         assert "[channels.telegram]" in found.value.detail
         assert "secret-thing" not in found.value.detail
 
-    def test_secrets_are_masked(self):
+    def test_secrets_are_masked(self) -> None:
         config = TelegramConfig.model_validate({"token": TOKEN, "webhook_secret": SECRET})
 
         assert TOKEN not in repr(config)
         assert SECRET not in repr(config)
 
-    def test_an_unknown_setting_is_an_error(self):
+    def test_an_unknown_setting_is_an_error(self) -> None:
         with pytest.raises(ValidationError):
             TelegramConfig.model_validate({"token": TOKEN, "mode": "push"})

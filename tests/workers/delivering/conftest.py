@@ -39,7 +39,7 @@ class Office(World):
     async def approval(self, who: Principal, **more: Any) -> Approval:
         """A pending request that owners decide, its prompts put."""
         plan = ConsentPlan(stages=(Stage(needs=(Need(party=Party(roles=("owner",))),)),), assurance=Assurance.L2)
-        values = {
+        values: dict[str, Any] = {
             "id": new_id("apr"),
             "origin": "service",
             "workspace_id": who.workspace_id,
@@ -78,8 +78,8 @@ class Office(World):
 
 
 @pytest.fixture
-def office(sqlite_database) -> Office:
-    return Office(sqlite_database)
+def office(database) -> Office:
+    return Office(database)
 
 
 @pytest.fixture
