@@ -60,5 +60,7 @@ def approval_view(
             "decided_by_name": _with_absent(row, decided_by_name),
             "edited_by_name": edited_by_name,
             "arguments_schema": row.schema_,
+            # Of a turn's own request its call tells that, with an event; nothing here may change without one.
+            "consumed_at": row.consumed_at if row.tool_call_id is None else None,
         }
     )
