@@ -46,6 +46,7 @@ from api.rest import (
     channels,
     connectors,
     conversations,
+    deliveries,
     decisions,
     delegations,
     documents,
@@ -84,6 +85,8 @@ from api.rest.context import Context
 from api.searching import Searching
 from api.signing import Signing
 from api.tokens import Tokens
+from connectors.importing import Importer
+from connectors.kinds import imported_kinds
 from connectors.registry import Reach, Registry, native_connectors
 from core.keys import KeyRing
 from core.passwords import Passwords
@@ -120,6 +123,7 @@ NOUNS = (
     modes,
     connectors,
     channels,
+    deliveries,
     health,
     audit,
     tokens,
@@ -194,9 +198,9 @@ def build_doors(
     trips = Trips(database, settings.oidc)
     intake = Intake(database, rooms, workflows, audit_trail, settings)
     gateway = Gateway(settings, database, rooms, intake, keys, limits)
-    registry = Registry.load(
-        native_connectors(database, settings.files_dir, Reach(settings.smtp, settings.private_hosts))
-    )
+    reach = Reach(settings.smtp, settings.private_hosts)
+    registry = Registry.load(native_connectors(database, settings.files_dir, reach))
+    importer = Importer(database, registry, imported_kinds(reach, database, Sealer(ring)))
     context = Context(
         settings=settings,
         database=database,
@@ -221,7 +225,7 @@ def build_doors(
         oidc=OidcPeople(database, audit_trail, trips, signing, proving),
     )
     mcp = McpDoor(context)
-    rest = build_rest(context, _lifespan(gateway, intake, keys, mcp, context.channels), mcp)
+    rest = build_rest(context, _lifespan(gateway, intake, keys, mcp, context.channels, importer), mcp)
     # No on_startup here: it would take the lifespan away from FastAPI.
     whole: ASGIApp = socketio.ASGIApp(gateway.server, other_asgi_app=rest)
     return whole
@@ -289,13 +293,13 @@ def _surround(app: FastAPI, settings: Settings) -> None:
 
 
 def _lifespan(
-    gateway: Gateway, intake: Intake, keys: Tokens, mcp: McpDoor, channels: ChannelDoor
+    gateway: Gateway, intake: Intake, keys: Tokens, mcp: McpDoor, channels: ChannelDoor, importer: Importer
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
         await gateway.start()
         try:
-            async with mcp.live(), channels.live():
+            async with importer.live(), mcp.live(), channels.live():
                 yield
         finally:
             await gateway.aclose()

@@ -116,10 +116,10 @@ class Rehearsal:
     async def check(self, who: Principal, document: PolicyDocument) -> tuple[Problem, ...]:
         """Say what is wrong with a policy in this person's workspace; the caller has seen that they may ask."""
         async with self.database.reading() as session:
-            known = await policies.known(session, who.workspace_id, self._actions(), _channels())
+            known = await policies.known(session, who.workspace_id, self._actions(who.workspace_id), _channels())
         return await asyncio.to_thread(check, document, known)
 
-    def _actions(self) -> tuple[KnownAction, ...]:
+    def _actions(self, workspace_id: str) -> tuple[KnownAction, ...]:
         return tuple(
             KnownAction(
                 name=one.name,
@@ -127,7 +127,7 @@ class Rehearsal:
                 effect=one.spec.effect,
                 arguments=frozenset(one.spec.schema_.get("properties", {})),
             )
-            for one in self.registry.actions()
+            for one in self.registry.of(workspace_id).actions()
         )
 
     async def run(self, who: Principal, tried: Tried, draft: PolicyDocument | None = None) -> Rehearsed:
@@ -138,7 +138,7 @@ class Rehearsal:
             current = await policies.current(session, who.workspace_id)
             if draft is not None:
                 current = current.model_copy(update={"document": draft})
-            facts, problem = self._facts(tried, asker)
+            facts, problem = self._facts(who.workspace_id, tried, asker)
             found = policy.explain(facts, current.document, current.version)
             plan, denial = await self._plan(session, facts, who.workspace_id, found.ruling, current.document)
             stages = await _stages(session, who.workspace_id, asker.user_id, plan.plan) if plan else ()
@@ -170,8 +170,10 @@ class Rehearsal:
             raise NotFound(message)
         return found
 
-    def _facts(self, tried: Tried, asker: requesters.Requester) -> tuple[policy.CallFacts, str | None]:
-        known = {one.name: one for one in self.registry.actions()}.get(tried.action)
+    def _facts(
+        self, workspace_id: str, tried: Tried, asker: requesters.Requester
+    ) -> tuple[policy.CallFacts, str | None]:
+        known = {one.name: one for one in self.registry.of(workspace_id).actions()}.get(tried.action)
         if known is None and tried.risk is None:
             message = "No connector here has this action: name its risk, as the program that asks would."
             raise NotFound(message)

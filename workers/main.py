@@ -10,6 +10,8 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from connectors.channel import channel_client, set_up_channels
+from connectors.importing import Importer
+from connectors.kinds import imported_kinds
 from connectors.registry import Reach, Registry, native_connectors
 from core.keys import KeyRing
 from core.rooms import Rooms
@@ -269,9 +271,10 @@ async def run_workers(
     Memory starts once `begun` is set: it needs seconds of CPU, which the start of the product comes before.
     """
     database = database.behind(SQL_WIDTH)
-    registry = Registry.load(
-        native_connectors(database, settings.files_dir, Reach(settings.smtp, settings.private_hosts))
-    )
+    reach = Reach(settings.smtp, settings.private_hosts)
+    registry = Registry.load(native_connectors(database, settings.files_dir, reach))
+    importer = Importer(database, registry, imported_kinds(reach, database, Sealer(ring)))
+    await importer.refresh()
     wanted = frozenset(queues) if queues else QUEUES
     memory = _memory(settings, database, client, rooms, wanted)
     askable = Askable.of(memory.embedder, memory.index) if memory is not None else None
@@ -282,7 +285,7 @@ async def run_workers(
     channels = set_up_channels(settings.channels, calling)
     parts = build_parts(settings, database, client, rooms, ring, registry, router, memory=askable, channels=channels)
     workers = build_workers(client, parts, wanted)
-    runs = [_run_until(worker, stop) for worker in workers]
+    runs = [importer.run(stop), *(_run_until(worker, stop) for worker in workers)]
     if policies.TURNS_QUEUE in wanted:
         runs += [
             upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.publisher, parts.reader)

@@ -52,13 +52,13 @@ class Actions:
     def __init__(self, context: Context) -> None:
         """Take what it works with."""
         self._context = context
-        self._by_tool = {tool_name(bound): bound for bound in context.registry.actions()}
 
     async def offered(self, who: Principal) -> list[OneTool]:
         """Give the actions' tools: none to viewers, and none to tokens that may not talk."""
         if who.role is Role.VIEWER or (who.is_program and Scope.CHAT not in (who.scopes or ())):
             return []
-        return [*(self._tool(name, bound) for name, bound in self._by_tool.items()), self._status()]
+        actions = self._context.registry.of(who.workspace_id).actions()
+        return [*(self._tool(tool_name(bound), bound) for bound in actions), self._status()]
 
     def _tool(self, name: str, bound: BoundAction) -> OneTool:
         spec = bound.spec

@@ -29,7 +29,7 @@ class ServiceChecked(Value):
 
 
 @router.get("")
-async def list_connectors(here: Here, _who: Who) -> Page[dict[str, Any]]:
+async def list_connectors(here: Here, who: Who) -> Page[dict[str, Any]]:
     """List every connector with its actions: schema, examples, risk, effect, and the default policy for a member.
 
     `health` is how calls to its services went, empty until there was one; `configured` is false for those that come
@@ -39,7 +39,7 @@ async def list_connectors(here: Here, _who: Who) -> Page[dict[str, Any]]:
         found = await service_health.listed(session)
     items = [
         one | {"configured": True, "needs": None, "health": [view for view in found if view.connector == one["id"]]}
-        for one in here.registry.describe()
+        for one in here.registry.of(who.workspace_id).describe()
     ]
     items += [
         {**manifest.model_dump(mode="json", include={"id", "version", "title", "description", "origin"})}

@@ -40,7 +40,7 @@ async def suggest(here: Here, who: Who, approval_id: PathId) -> GrantSuggestion:
         view = await approvals.one(session, who, approval_id)
         offered = await grants.is_offered(session, who, approval_id)
     try:
-        schema = here.registry.action(view.action).spec.schema_
+        schema = here.registry.of(who.workspace_id).action(view.action).spec.schema_
     except UnknownAction:
         return GrantSuggestion(may_remember=False)
     if not offered:

@@ -139,3 +139,31 @@ class ServiceHealth(SQLModel, table=True):
     last_failure_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     detail: str | None = None
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Imported(SQLModel, table=True):
+    """A connector that a workspace made of an OpenAPI document or an MCP server (`kind`), with what it was made of.
+
+    `manifest` is a `connectors.manifest.ConnectorManifest`, `source` what its kind needs to make calls (no secrets),
+    `digest` is of what was reviewed. `enabled` names the actions that may be used, `risks` what people said of them.
+    `state`: review (nothing may be used yet), ready, changed (it is another than was reviewed: nothing may be used),
+    removed. `detail` says why.
+    """
+
+    __tablename__ = "imported_connectors"
+
+    id: str = Field(primary_key=True)
+    workspace_id: str = Field(foreign_key="workspaces.id", index=True)
+    kind: str
+    name: str
+    manifest: dict[str, Any] = Field(sa_type=JsonColumn)
+    source: dict[str, Any] = Field(sa_type=JsonColumn)
+    digest: str
+    enabled: list[str] = Field(sa_type=JsonColumn)
+    risks: dict[str, str] = Field(sa_type=JsonColumn)
+    connection_id: str | None = None
+    state: str
+    detail: str | None = None
+    created_by: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime, index=True)

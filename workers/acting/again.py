@@ -82,7 +82,7 @@ class Again:
             message = f"it was asked {MOST_REQUESTS} times"
             raise NotAsked(message)
         try:
-            action = self.gate.registry.action(call.action)
+            action = self.gate.registry.of(call.workspace_id).action(call.action)
             call = _renewed(call, action)
             async with self.database.reading() as session:
                 ruling = await self.gate.judge.rule(session, call, action)

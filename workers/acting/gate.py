@@ -146,7 +146,7 @@ class Gate:
 
     def _fitting_action(self, call: ToolCall) -> BoundAction:
         try:
-            action = self.registry.action(call.action)
+            action = self.registry.of(call.workspace_id).action(call.action)
             action.check(call.arguments)
         except AssentError as error:
             raise Shut(error.detail) from error

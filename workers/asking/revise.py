@@ -71,7 +71,7 @@ class Reviser:
 
     async def _make(self, approval: Approval, call: ToolCall, arguments: dict[str, Any]) -> dict[str, Any]:
         """Judge the call with other arguments. Where policy would not even ask, those asked before still decide."""
-        bound = self._registry.action(call.action)
+        bound = self._registry.of(call.workspace_id).action(call.action)
         if bound.schema_digest != call.schema_digest:
             message = "The action has changed since this was asked"
             raise ValueError(message)

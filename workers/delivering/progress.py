@@ -65,7 +65,7 @@ class Progress:
                 running = await speaking.under_way(session)
                 places = [(turn, await speaking.asked_thread(session, turn)) for turn in running]
             for turn, at in places:
-                if at is not None and at[:2] in self._channels:
+                if at is not None and at[:2] in self._channels and self._channels[at[:2]].capabilities.edit:
                     await self._show(turn, at)
         except AssentError as error:
             _log.warning("progress waits", code=error.code)

@@ -85,7 +85,7 @@ class Briefer:
         `mode_prompt`: what the turn's mode adds to the instructions.
         """
         last = number + 1 >= self._max_rounds
-        tools = () if last else self._tools()
+        tools = () if last else self._tools(talk)
         system = system_prompt(talk, mode_prompt)
         size = (min(tokens or self.tokens, self.tokens)) * BYTES_PER_TOKEN - _bytes_of(system, tools)
         shown = window_of(talk, size - self._reserved(talk, size), self._key)
@@ -156,7 +156,7 @@ class Briefer:
         text = shorten(talk.summary.text, max(LEAST, size // _SUMMARY_SHARE))
         return (UserSaid("", summary_block(text, boundary_of(self._key, talk.summary.id))), *entries)
 
-    def _tools(self) -> tuple[ToolSpec, ...]:
+    def _tools(self, talk: Talk) -> tuple[ToolSpec, ...]:
         return tuple(
             ToolSpec(
                 name=bound.name,
@@ -164,7 +164,7 @@ class Briefer:
                 schema=bound.spec.schema_,
                 examples=bound.spec.examples,
             )
-            for bound in self._registry.actions()
+            for bound in self._registry.of(talk.conversation.workspace_id).actions()
         )
 
 

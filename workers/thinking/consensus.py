@@ -64,6 +64,11 @@ class Consensus:
 
     async def weigh(self, attempt: Attempt, gathered: Gathered, speech: Speech) -> Gathered:
         """Give the answer with the calls that most models agree on; as it is when the rule has no say in it."""
+        registry = self._registry.of(attempt.chosen.charge.workspace_id)
+        here = Consensus(self._database, self._rooms, self._router, self._calls, registry, self._rule)
+        return await here._weigh(attempt, gathered, speech)
+
+    async def _weigh(self, attempt: Attempt, gathered: Gathered, speech: Speech) -> Gathered:
         if not self._rule.models or not any(self._is_weighty(call) for call in gathered.calls):
             return gathered
         name = attempt.chosen.charge.model

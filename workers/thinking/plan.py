@@ -126,7 +126,7 @@ class Planner:
         if over is not None:
             return _refuse(call, CallState.DENIED, f"a turn makes at most {over} calls"), None
         try:
-            bound = self.registry.action(asked.name)
+            bound = self.registry.of(call.workspace_id).action(asked.name)
             call.secrets = bound.spec.secrets
             call.arguments = bound.check(asked.arguments)
             if has_mask(call.secrets, call.arguments):

@@ -176,6 +176,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("workspace_id", "name", name=op.f("uq_groups_workspace_id_name")),
     )
     op.create_table(
+        "imported_connectors",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("workspace_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("manifest", _JSON, nullable=False),
+        sa.Column("source", _JSON, nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("enabled", _JSON, nullable=False),
+        sa.Column("risks", _JSON, nullable=False),
+        sa.Column("connection_id", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=True),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_imported_connectors_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_imported_connectors")),
+    )
+    with op.batch_alter_table("imported_connectors", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_imported_connectors_updated_at"), ["updated_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_imported_connectors_workspace_id"), ["workspace_id"], unique=False)
+
+    op.create_table(
         "oidc_accounts",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
@@ -529,6 +553,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_oidc_accounts_user_id"))
 
     op.drop_table("oidc_accounts")
+    with op.batch_alter_table("imported_connectors", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_imported_connectors_workspace_id"))
+        batch_op.drop_index(batch_op.f("ix_imported_connectors_updated_at"))
+
+    op.drop_table("imported_connectors")
     op.drop_table("groups")
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_grants_workspace_id_action"))
