@@ -4,12 +4,13 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.events import DeliveryUpdated
 from core.ids import new_id, secret_hash
+from core.permissions import Principal
 from core.store import streams
 from core.store.work import Work
 from core.tables.connect import Delivery
@@ -161,6 +162,22 @@ async def of_turn(session: AsyncSession, kind: str, turn_id: str) -> list[Delive
     """Give what of one kind was handed out about a turn."""
     statement = select(Delivery).where(Delivery.kind == kind, Delivery.ref == turn_id)
     return list((await session.execute(statement.order_by(Delivery.id))).scalars())
+
+
+async def page(
+    session: AsyncSession, who: Principal, *, approval_id: str | None, limit: int, cursor: str | None
+) -> tuple[list[DeliveryView], str | None, int]:
+    """Give what was sent to this person in this workspace, newest first; the next cursor; the total."""
+    theirs = and_(Delivery.user_id == who.user_id, Delivery.workspace_id == who.workspace_id)
+    theirs = and_(theirs, Delivery.kind.in_([REPLY, PROMPT, NOTICE]))
+    if approval_id is not None:
+        theirs = and_(theirs, Delivery.approval_id == approval_id)
+    total = (await session.execute(select(func.count()).select_from(Delivery).where(theirs))).scalar_one()
+    statement = select(Delivery).where(theirs).order_by(Delivery.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        statement = statement.where(Delivery.id < cursor)
+    rows = list((await session.execute(statement)).scalars())
+    return [delivery_view(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None, total
 
 
 async def by_token(session: AsyncSession, token: str) -> Delivery | None:

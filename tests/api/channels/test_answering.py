@@ -233,6 +233,16 @@ class TestDeciding:
 
         assert len(await rows(house, Decision)) == 1
 
+    async def test_who_was_prompted_finds_it_and_nobody_else(self, bot: Bot, house: House, ana: Person, bo: Person):
+        approval = await approval_of(house, ana)
+        await bot.link(ana, 5)
+        await bot.prompt(approval, ana)
+        path = f"/deliveries?approval_id={approval.id}"
+        (found,) = (await ana.ask("GET", path)).json()["items"]
+
+        assert (found["kind"], found["channel"], found["approval_id"]) == ("prompt", "telegram", approval.id)
+        assert (await bo.ask("GET", path)).json()["items"] == []
+
     async def test_somebody_elses_button_is_refused_and_told(self, bot: Bot, house: House, ana: Person, bo: Person):
         approval = await approval_of(house, ana)
         await bot.link(ana, 5)

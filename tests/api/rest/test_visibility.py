@@ -71,6 +71,7 @@ EXPECTED: dict[str, Line] = {
     "POST /invitations": Line(bo=403, eve=201, body={"email": "new@x.test"}),
     "POST /invitations/{invitation_id}/revoke": Line(bo=403),
     "GET /channels": LIST,
+    "GET /deliveries": LIST,
     "GET /conversations": LIST,
     "POST /conversations": Line(bo=201, eve=201, body={}),
     "GET /conversations/{conversation_id}": Line(),
