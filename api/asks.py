@@ -4,7 +4,7 @@ The same policy, people, channels and audit trail as for the assistant's own cal
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -195,7 +195,8 @@ class Asks:
     async def _is_void(self, work: Work, row: Approval) -> bool:
         if row.state != ApprovalState.APPROVED or row.consumed_at is not None or not row.votes:
             return False
-        standing = approval_rules.begin(approvals.as_input(row))
+        begun = approval_rules.begin(approvals.as_input(row))
+        standing = replace(begun, escalated=row.escalated_at is not None)
         return not await holds_still(work.session, row, standing, approval_rules.decide)
 
     async def report(self, who: Principal, approval_id: str, said: Report) -> ApprovalView:

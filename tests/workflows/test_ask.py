@@ -6,8 +6,10 @@ import pytest
 
 from api.asks import Asks, NewAsk
 from connectors.registry import Registry
+from core.consent import Assurance
 from core.errors import AlreadyDecided, Conflict, NotAllowed
 from core.ids import new_id
+from core.messages import DecisionMade
 from core.permissions import Door, Principal, Role
 from core.settings import Settings
 from core.store import decisions
@@ -21,6 +23,7 @@ from tests.workflows.stage import Stage
 from tests.world import eventually
 
 pytestmark = pytest.mark.server
+_DECISION = new_id("dec")
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -156,6 +159,33 @@ class TestAsk:
 
         assert (await stage.get(Approval, view.id)).state == ApprovalState.VOID
         assert "approval.void" in await audit(stage)
+
+    async def test_consent_of_whom_it_was_escalated_to_holds(self, stage: Stage, asks: Asks, bot: Principal):
+        olga = await stage.person(stage.ana.workspace_id, Role.ADMIN)
+        view = await shown(asks, bot, await ask(asks, bot, risk="destructive"))
+        plan = (await stage.get(Approval, view.id)).plan | {"escalate_to": {"users": [olga.user_id]}}
+        vote = {
+            "decision_id": _DECISION,
+            "user_id": olga.user_id,
+            "name": "",
+            "verdict": "approve",
+            "at": "2026-01-01T00:00Z",
+        }
+        made = DecisionMade(
+            decision_id=_DECISION, user_id=olga.user_id, role=Role.ADMIN, verdict=DecisionVerdict.APPROVE,
+            digest=view.digest, assurance=Assurance.L3,
+        )  # fmt: skip
+        await stage.add(
+            Decision(
+                id=_DECISION, approval_id=view.id, user_id=olga.user_id, role="admin", door="rest", update_id="u",
+                verdict="approve", digest=view.digest, made=made.model_dump(mode="json"), state="accepted",
+                created_at=view.created_at,
+            )
+        )  # fmt: skip
+        closed = {"state": "approved", "plan": plan, "votes": [vote], "escalated_at": view.created_at}
+        await stage.alter(Approval, view.id, **closed)
+
+        assert (await asks.consume(bot, view.id, view.digest)).approval.consumed_at is not None
 
     async def test_it_is_judged_though_the_api_died_at_once(self, stage: Stage, asks: Asks, bot: Principal):
         """The relay starts what was kept; starting it twice is starting it once."""

@@ -26,7 +26,7 @@ async def shared(
 ) -> AsyncIterator[House]:
     """One house for all tests of a file that only look, or bring their own people."""
     folder = tmp_path_factory.mktemp("house")
-    settings = Settings(data_dir=folder, messages_per_minute=1000, conversations_per_minute=1000)
+    settings = Settings(data_dir=folder, messages_per_minute=1000, conversations_per_minute=1000, asks_per_minute=1000)
     shutil.copyfile(sqlite_template, folder / "assent.db")
     async with open_database(settings.database_url) as database, open_house(settings, database, ring) as opened:
         yield opened
