@@ -10,6 +10,7 @@ class Apart:
     """The api and a worker as processes of their own, beside a Temporal server and on the same data."""
 
     def __init__(self, product: Product, server: TemporalServer, folder: Path) -> None:
+        self.address = server.address
         self._settings = {"ASSENT_TEMPORAL_ADDRESS": server.address}
         self.data = product.data
         self.api = Product(folder, "api")

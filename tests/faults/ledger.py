@@ -116,8 +116,21 @@ async def check_doors(person: Person, conversation_id: str, ledger: Ledger) -> N
     assert list(range(1, len(stored) + 1)) == [one["seq"] for one in listener.envelopes]
     state = fold([one["event"] for one in listener.envelopes])
     for noun, fetched in (await _fetched(person, conversation_id)).items():
-        assert state[noun] == fetched, noun
+        unlike = _unlike(state[noun], fetched)
+        assert unlike == {}, f"{noun}: {unlike}"
     assert (await person.get("/audit/verify"))["intact"] is True
+
+
+def _unlike(told: dict[str, Any], fetched: dict[str, Any]) -> dict[str, Any]:
+    """Give what was told otherwise than it is: by id, the members that differ."""
+    differ = [one for one in told.keys() | fetched.keys() if told.get(one) != fetched.get(one)]
+    pairs = {one: (told.get(one) or {}, fetched.get(one) or {}) for one in differ}
+    return {
+        one: {
+            name: (old.get(name), new.get(name)) for name in old.keys() | new.keys() if old.get(name) != new.get(name)
+        }
+        for one, (old, new) in pairs.items()
+    }
 
 
 def fold(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
