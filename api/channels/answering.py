@@ -78,8 +78,8 @@ class Answering:
         who = heard.person
         if again:
             async with self._desk.database.reading() as session:
-                if await inbound.was_said(session, who.user_id, event.event_id):
+                if await inbound.was_said(session, who.user_id, heard.client_message_id):
                     return
         await self._desk.limits.check("message", who.user_id)
         conversation_id = await self._desk.conversation(heard)
-        await self._desk.intake.submit_message(who, heard.channel, conversation_id, event.text, event.event_id)
+        await self._desk.intake.submit_message(who, heard.channel, conversation_id, event.text, heard.client_message_id)

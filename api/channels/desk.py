@@ -38,6 +38,11 @@ class Heard(Value):
         return self.who
 
     @property
+    def client_message_id(self) -> str:
+        """Name the message that the event becomes: `core.store.speaking` finds the thread by it."""
+        return f"{self.account}:{self.event.event_id}"
+
+    @property
     def as_account(self) -> Account:
         """Give the sender's account, with the thread only when nobody else reads there."""
         return Account(

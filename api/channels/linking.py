@@ -6,8 +6,8 @@ from api.channels.desk import Desk, Heard
 from core.clock import now
 from core.errors import AssentError, NotFound, TooMany
 from core.outgoing import Button, OutMessage, Plain
-from core.store import deliveries, identities, links, pairings
-from core.store.work import change
+from core.store import approvals, deliveries, identities, links, pairings
+from core.store.work import Work, change
 
 _PRIVATELY = "Write to me in a private chat to link your account."
 _NO_CODE = "This code does not hold: it is wrong, used, or over. Make a new one on the web."
@@ -50,6 +50,7 @@ class Linking:
             if yes:
                 await links.confirm(work, self._desk.audit, link_id, heard.as_account)
                 text = "Linked. Write to me to talk to your assistant; requests for your consent come here. /help"
+                text += await _waiting(work, heard)
             else:
                 await links.decline(work, self._desk.audit, link_id, heard.as_account)
                 text = "Not linked."
@@ -85,6 +86,16 @@ class Linking:
         async with change(self._desk.database, self._desk.rooms) as work:
             await identities.unlink(work, self._desk.audit, heard.person, heard.person.session_id)
             await self._desk.put(work, heard, "Unlinked: nothing of yours comes here any more.")
+
+
+async def _waiting(work: Work, heard: Heard) -> str:
+    """Say what waits for whoever linked just now: it was asked before this chat was theirs."""
+    account = heard.as_account
+    who = await identities.principal_of(work.session, account.channel, account.account, account.external_id)
+    if who is None:
+        return ""
+    _, _, count = await approvals.page(work.session, who, state="pending", mine=True, limit=1, cursor=None)
+    return f" {count} requests wait for you already: /approvals" if count else ""
 
 
 def unknown() -> NotFound:

@@ -75,9 +75,9 @@ async def prune(session: AsyncSession) -> None:
     await session.execute(delete(Inbound).where(Inbound.state != WAITING, Inbound.created_at < now() - KEPT))
 
 
-async def was_said(session: AsyncSession, user_id: str, event_id: str) -> bool:
+async def was_said(session: AsyncSession, user_id: str, client_message_id: str) -> bool:
     """Whether an event became a message already, in whatever conversation: a crash may come between."""
-    statement = select(Message.id).where(Message.author_id == user_id, Message.client_message_id == event_id)
+    statement = select(Message.id).where(Message.author_id == user_id, Message.client_message_id == client_message_id)
     return (await session.execute(statement.limit(1))).first() is not None
 
 

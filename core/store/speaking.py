@@ -116,15 +116,14 @@ async def threads_of(session: AsyncSession, turn: Turn) -> list[tuple[str, str, 
 
 async def asked_thread(session: AsyncSession, turn: Turn) -> tuple[str, str, str] | None:
     """Give the thread of a channel in which a turn was asked; None when it was not, or may hear nothing any more."""
-    said = (
-        select(Inbound.account, Inbound.thread)
-        .join(Message, Message.client_message_id == Inbound.event_id)
-        .where(Message.id == turn.message_id, Inbound.channel == turn.door)
+    message = await session.get(Message, turn.message_id)
+    account, _, event_id = (message.client_message_id or "").partition(":") if message else ("", "", "")
+    statement = select(Inbound.thread).where(
+        Inbound.channel == turn.door, Inbound.account == account, Inbound.event_id == event_id
     )
-    found = (await session.execute(said.limit(1))).one_or_none()
-    if found is None:
+    thread = (await session.execute(statement)).scalar_one_or_none()
+    if thread is None:
         return None
-    account, thread = found
     at = (turn.door, account, thread)
     linked = select(Identity.id).where(
         Identity.user_id == turn.user_id,

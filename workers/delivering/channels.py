@@ -38,6 +38,8 @@ class ChannelCarrier:
         channel, message = await self._composed(delivery)
         if delivery.external_ref is None:
             return None
+        if not channel.capabilities.edit and message.buttons and await self._prompts.has_same_buttons(delivery):
+            return None  # what was sent still holds: it is not said again for each vote
         with self._obeying(delivery):
             reference = await channel.edit(MessageRef.read(delivery.external_ref), message)
         return reference.written()

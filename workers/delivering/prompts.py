@@ -139,6 +139,12 @@ class Prompts:
         await self._arm(row, token, body)
         return token
 
+    async def has_same_buttons(self, row: Delivery) -> bool:
+        """Whether the buttons that were armed last are those of `row`, as it was claimed."""
+        async with self.database.reading() as session:
+            stored = await session.get(Delivery, row.id, populate_existing=True)
+        return stored is not None and stored.body.get("nonce") == row.body.get("nonce") is not None
+
     async def _arm(self, row: Delivery, token: str | None, body: dict[str, Any]) -> None:
         async with self.database.writing() as session:
             await deliveries.arm(session, row.id, token, body)

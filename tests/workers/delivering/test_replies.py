@@ -74,7 +74,7 @@ class Talk:
 async def talk(office: Office, owner: Principal) -> Talk:
     identity = await office.account(owner)
     conversation = await office.conversation(owner)
-    turn, _ = await office.say(owner, conversation, "What is *up*?", "ev-1")
+    turn, _ = await office.say(owner, conversation, "What is *up*?", "7:ev-1")
     told = Inbound(
         id=new_id("inb"),
         channel="telegram",
