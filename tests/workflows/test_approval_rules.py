@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from core.consent import ConsentPlan, Need, OnExpiry, Party, Stage
 from core.ids import derived_id
 from core.messages import ApprovalInput, ApprovalOutcome, Approvers, DecisionMade
 from core.values import ApprovalState, DecisionVerdict
@@ -146,3 +147,80 @@ class TestTie:
         outcome = approval_rules.expire(late, moment).outcome
         assert outcome is not None
         assert outcome.state == "expired"
+
+
+def days(count: float) -> timedelta:
+    return timedelta(days=count)
+
+
+class TestLongTimes:
+    """Fourteen days, by a clock that the test turns."""
+
+    def request(self, **plan: object) -> ApprovalInput:
+        stages = (Stage(needs=(Need(party=Party(roles=("owner",))),)),)
+        return ApprovalInput(
+            approval_id=derived_id("apr", "one"),
+            requester_id=REQUESTER,
+            digest=DIGEST,
+            expires_at=START + days(14),
+            plan=ConsentPlan(stages=stages, **plan),  # type: ignore[arg-type]
+        )
+
+    def decision(self, role: str) -> DecisionMade:
+        return DecisionMade(
+            decision_id=derived_id("dec", role),
+            user_id=derived_id("usr", role),
+            role=role,
+            verdict=DecisionVerdict.APPROVE,
+            digest=DIGEST,
+        )
+
+    def test_each_reminder_comes_once_in_whatever_order_they_are_written(self):
+        standing = approval_rules.begin(self.request(remind_at=(START + days(7), START + days(1), START + days(13))))
+        reminded = []
+        while standing.is_open:
+            at = approval_rules.next_at(standing)
+            before, standing = standing, approval_rules.tick(standing, at)
+            reminded += [at - START] * (standing.reminded - before.reminded)
+
+        assert reminded == [days(1), days(7), days(13)]
+        assert standing.outcome is not None
+        assert (standing.outcome.state, standing.outcome.at) == (ApprovalState.EXPIRED, START + days(14))
+
+    def test_those_missed_while_everything_was_down_are_one(self):
+        standing = approval_rules.begin(self.request(remind_at=(START + days(1), START + days(2))))
+
+        late = approval_rules.tick(standing, START + days(3))
+
+        assert late.reminded == 2
+        assert approval_rules.next_at(late) == START + days(14)
+
+    def test_escalation_adds_its_time_to_what_was_left(self):
+        plan = {"escalate_at": START + days(3), "escalate_to": Party(roles=("admin",)), "escalated_seconds": 86_400}
+        standing = approval_rules.begin(self.request(**plan))
+        admin = self.decision("admin")
+
+        assert approval_rules.refusal(standing, admin, START + days(2.9)) == "not_allowed"
+        escalated = approval_rules.tick(standing, START + days(3))
+        assert (escalated.escalated, escalated.expires_at) == (True, START + days(15))
+        assert approval_rules.refusal(escalated, admin, START + days(14.5)) is None
+        assert approval_rules.refusal(escalated, admin, START + days(15)) == "expired"
+
+    def test_whom_it_is_escalated_to_may_decide_though_the_timer_is_late(self):
+        plan = {"on_expiry": OnExpiry.ESCALATE, "escalate_to": Party(roles=("admin",)), "escalated_seconds": 60}
+        standing = approval_rules.begin(self.request(**plan))
+
+        decided = approval_rules.decide(standing, self.decision("admin"), START + days(14))
+
+        assert decided.outcome is not None
+        assert decided.outcome.state is ApprovalState.APPROVED
+
+    def test_that_was_missed_altogether_is_no_consent(self):
+        plan = {"escalate_at": START + days(3), "escalate_to": Party(roles=("admin",)), "escalated_seconds": 60}
+        standing = approval_rules.begin(self.request(**plan))
+
+        over = approval_rules.tick(standing, START + days(20))
+
+        assert over.outcome is not None
+        assert over.outcome.state is ApprovalState.EXPIRED
+        assert approval_rules.decide(over, self.decision("owner"), START + days(20)) == over
