@@ -78,7 +78,7 @@ class Inbound(SQLModel, table=True):
     id: str = Field(primary_key=True)
     channel: str
     account: str
-    event_id: str = Field(index=True)
+    event_id: str
     thread: str = ""
     body: dict[str, Any] = Field(sa_type=JsonColumn)
     state: str = "waiting"

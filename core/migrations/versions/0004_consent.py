@@ -68,7 +68,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("channel", "account", "event_id", name=op.f("uq_inbound_channel_account_event_id")),
     )
     with op.batch_alter_table("inbound", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_inbound_event_id"), ["event_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_inbound_state_due_at"), ["state", "due_at"], unique=False)
 
     op.create_table(
@@ -575,7 +574,6 @@ def downgrade() -> None:
     op.drop_table("link_failures")
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbound_state_due_at"))
-        batch_op.drop_index(batch_op.f("ix_inbound_event_id"))
 
     op.drop_table("inbound")
     op.drop_table("channel_cursors")
