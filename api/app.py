@@ -57,6 +57,7 @@ from api.rest import (
     groups,
     health,
     identities,
+    imported,
     invitations,
     memory,
     messages,
@@ -121,6 +122,7 @@ NOUNS = (
     delegations,
     branches,
     modes,
+    imported,
     connectors,
     channels,
     deliveries,
@@ -276,7 +278,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         JsonBodies,
         max_bytes=settings.body_bytes,
-        larger={OPENAI_PATH: settings.prompt_bytes},
+        larger={OPENAI_PATH: settings.prompt_bytes, f"{PREFIX}/connectors/imported": imported.BODY_BYTES},
         streamed=STREAMED,
         raw=(HOOKS_PATH,),
     )

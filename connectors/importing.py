@@ -29,7 +29,7 @@ class Importer:
         self._database = database
         self._registry = registry
         self._kinds = kinds
-        self._mark: tuple[int, datetime | None] | None = None
+        self._mark: tuple[tuple[str, datetime], ...] | None = None
 
     async def refresh(self) -> None:
         """Put what SQL has into the registry, if it changed; what cannot be built is left out, and the log says why."""

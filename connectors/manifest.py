@@ -163,13 +163,14 @@ class ActionSpec(Value):
 
 
 class ConnectorManifest(Value):
-    """A connector and its actions."""
+    """A connector and its actions. `pin` stands for all that an imported one does beside what is said here."""
 
     id: ConnectorId
     version: Semver
     title: Title
     description: Description
-    origin: Literal["native"] = "native"
+    origin: Literal["native", "openapi", "mcp", "plugin"] = "native"
+    pin: str | None = None
     actions: tuple[ActionSpec, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -63,6 +63,8 @@ class BoundAction:
             "effect": spec.effect.value,
             "risk": spec.risk.value,
         }
+        if manifest.pin is not None:
+            bound["pin"] = manifest.pin
         return hashlib.sha256(canonical(bound)).hexdigest()
 
     @cached_property
