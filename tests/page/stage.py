@@ -71,6 +71,13 @@ def approval(state: str = "pending", **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
+WORKSPACE = {
+    "id": "wks_1", "name": "Shop", "operation_mode": "assisted", "mode_changed_at": None, "mode_changed_by": None,
+    "mode_changed_by_name": None,
+}  # fmt: skip
+LISTS = ("tool-calls", "grants", "delegations", "identities", "channels", "users")
+
+
 def page(items: list[dict[str, Any]]) -> dict[str, Any]:
     return {"items": items, "next": None, "total": len(items)}
 
@@ -90,6 +97,9 @@ class Stage:
         self.versions: list[dict[str, Any]] = []
         self.recalls: dict[str, dict[str, Any]] = {}
         self.already_done: list[dict[str, Any]] = []
+        self.lists: dict[str, list[dict[str, Any]]] = {}  # what else is fetched, by path
+        self.workspace: dict[str, Any] = WORKSPACE
+        self.answers: dict[str, list[tuple[int, Any]]] = {}  # by method and path, each given once, in this order
         self.active_branch: str | None = None
         self.strangers = False  # the person takes no part in the conversation
         self.received: list[tuple[str, Any]] = []
@@ -147,9 +157,12 @@ class Stage:
 
     async def answer(self, request: Request) -> JSONResponse:
         path, method = request.url.path.removeprefix("/api/v1"), request.method
-        body = await request.json() if method in {"POST", "PATCH"} and await request.body() else None
+        body = await request.json() if method in {"POST", "PATCH", "PUT"} and await request.body() else None
         if method != "GET":
             self.received.append((f"{method} {path}", body))
+        if self.answers.get(f"{method} {path}"):
+            status, said = self.answers[f"{method} {path}"].pop(0)
+            return JSONResponse(said, status)
         if path.endswith("/decision") and body:
             state = {"approve": "approved", "reject": "rejected"}[body["verdict"]]
             decided = approval(state, decided_by="usr_1", decided_by_name="Ana", comment=body["comment"])
@@ -166,12 +179,17 @@ class Stage:
         if path.endswith(("/edit", "/regenerate")):
             found = {"message_id": "msg_1", "turn_id": "trn_1", "state": "running", "duplicate": False}
             return JSONResponse(found | {"already_done": self.already_done}, 202)
+        if path.removeprefix("/") in LISTS:
+            return JSONResponse(page(self.lists.get(path.removeprefix("/"), [])))
+        if path == "/approvals" and request.query_params.get("mine"):
+            return JSONResponse(page([one for one in self.approvals if one["state"] == "pending"]))
         known = self._known(path)
         return JSONResponse(known) if known else JSONResponse({"code": "not_found", "detail": "Not there."}, 404)
 
     def _known(self, path: str) -> Any:
         signed = {"access_token": "a", "refresh_token": "r", "expires_in": 900, "user": ME}
         known: dict[str, Any] = {
+            "/workspace": self.workspace,
             "/setup": {"needed": self.needs_owner} | signed,
             "/auth/sign-in": signed,
             "/auth/refresh": signed,
@@ -197,7 +215,7 @@ class Stage:
 async def open_stage():
     """Serve a stage on a free port."""
     stage = Stage()
-    api = Route("/api/v1/{rest:path}", stage.answer, methods=["GET", "POST", "PATCH", "DELETE"])
+    api = Route("/api/v1/{rest:path}", stage.answer, methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     app = socketio.ASGIApp(stage.sio, other_asgi_app=Starlette(routes=[*routes(), api]))
     taken = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio"))

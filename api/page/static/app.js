@@ -1,10 +1,14 @@
 // What the page does: fetches, listens, sends again. Views call these; nothing here draws.
 
+import { LISTS } from "./consent-state.js";
 import { Lost, Socket } from "./socket.js";
 import { initial, reduce } from "./state.js";
 import { ENDED, isAsked, versioned } from "./timeline.js";
 
 export const newId = () => `web-${crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("")}`;
+// Whether an event alone does not say for sure that a request waits for this person: another account of theirs may have
+// answered, or only some of very many deciders are named.
+const isUnsure = ({ state, deciders, votes }) => state === "pending" && (deciders.length >= 50 || votes?.length > 0);
 const PAGE = 50, NEWEST = 10, OUTBOX = "assent.outbox";
 
 export class App {
@@ -77,8 +81,14 @@ export class App {
   async fetchInbox({ stream, epoch, last_seq }) {
     this.buffer = { stream, actions: [] };
     try {
-      const [conversations, approvals] = await Promise.all([this.doors.get("/conversations?limit=100"), this.doors.get("/approvals?state=pending&limit=100")]);
-      this.dispatch({ type: "inbox", inbox: { stream, epoch, seq: last_seq }, conversations: conversations.items, approvals: approvals.items });
+      const [conversations, approvals, unknown, workspace] = await Promise.all([
+        this.doors.get("/conversations?limit=100"),
+        this.doors.pages("/approvals?mine=true"),
+        this.doors.pages("/tool-calls?state=unknown"),
+        this.doors.get("/workspace"),
+      ]);
+      this.dispatch({ type: "inbox", inbox: { stream, epoch, seq: last_seq }, conversations: conversations.items, approvals, unknown, workspace });
+      for (const [, name] of LISTS) if (this.state[name]) this.dispatch({ type: "list", name, items: await this.doors.pages(`/${name}`) });
     } finally {
       this.replay();
     }
@@ -101,6 +111,22 @@ export class App {
     const { message, approval } = envelope?.event ?? {};
     if (message?.text_cut) this.calmly(() => this.fetchMessage(message.id));
     if (approval?.arguments_cut) this.calmly(() => this.fetchApproval(approval.id));
+    if (approval && envelope.stream === this.state.inbox?.stream && isUnsure(approval)) this.calmly(() => this.fetchMine());
+  }
+
+  // Asks again when something happened meanwhile: an older answer would undo it.
+  async fetchMine() {
+    if (this.fetching.has("mine")) return;
+    this.fetching.add("mine");
+    try {
+      for (let again = true; again; ) {
+        const { inbox } = this.state, approvals = await this.doors.pages("/approvals?mine=true");
+        again = inbox !== this.state.inbox;
+        if (!again) this.dispatch({ type: "mine", approvals });
+      }
+    } finally {
+      this.fetching.delete("mine");
+    }
   }
 
   async fetchMessage(id) {
@@ -244,17 +270,6 @@ export class App {
   regenerate = (turnId) => this.doors.post(`/turns/${turnId}/regenerate`, { client_message_id: newId() });
   show = (branchId) => this.doors.post(`/conversations/${this.state.open.id}/branches/${branchId ?? "trunk"}/activate`);
   retry = (turnId) => this.socket.call("turn.retry", { turn_id: turnId, client_message_id: `retry-${turnId}` });
-
-  async decide(approval, verdict, comment) {
-    try {
-      const answer = await this.doors.post(`/approvals/${approval.id}/decision`, { verdict, digest: approval.digest, decision_id: newId(), comment });
-      this.dispatch({ type: "approval.fetched", approval: answer.approval });
-      return answer;
-    } catch (problem) {
-      if (problem.status === 409) await this.fetchApproval(approval.id).catch(() => undefined);
-      throw problem;
-    }
-  }
 
   // What fails because the connection is gone is done again when it is back.
   async calmly(work) {

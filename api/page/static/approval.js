@@ -1,124 +1,48 @@
-// An approval as a card: drawn from the typed request alone, risk first, every argument, the model's word apart.
+// An approval as a card: drawn from the typed request alone, risk first, every argument, others' words apart.
 
-import { h, left, mixedWords, reveal } from "./dom.js";
-import { mayDecide } from "./state.js";
+import { hasAnswered, waitsFor } from "./consent-state.js";
+import { decision } from "./deciding.js";
+import { h, reveal } from "./dom.js";
+import { facts, warnings } from "./facts.js";
+import { outcome, progress } from "./progress.js";
 import { words } from "./words.js";
 
-const SHORT = 12, MOST = 1200, LINES = 20;
-
-export function approvalCard(approval, me, actions, { withLink = false } = {}) {
-  const isOpen = approval.state === "pending", isMine = mayDecide(approval, me);
-  const card = h("section", { class: `card approval ${isOpen ? `risk-${known(approval.risk)}` : "settled"}`, "aria-label": headline(approval), "data-approval": approval.id });
+// state: {me, mine}; previous: the card as it was. While the very same is asked, what a person typed into it stays.
+export function approvalCard(approval, state, actions, { withLink = false, isPart = false, previous } = {}) {
+  const isMine = waitsFor(approval, state);
+  const same = JSON.stringify([approval.id, approval.digest, approval.state, approval.arguments_cut, isMine, withLink, isPart, isMine || hasAnswered(approval, state.me)]);
+  if (previous?.same === same && isMine) {
+    previous.querySelector(".progress").replaceWith(progress(approval, state.me));
+    return previous;
+  }
+  const card = h("section", { class: `card approval ${approval.state === "pending" ? `risk-${known(approval.risk)}` : "settled"}`, "aria-label": headline(approval), "data-approval": approval.id, tabindex: "-1" });
   const gate = { closed: 0, changed: () => undefined };
+  card.same = same;
+  card.gate = gate;
   card.append(
-    h("p", { class: "risk" }, `${words.risk}: ${reveal(approval.risk)}`),
+    h("p", { class: "risk" }, `${words.risk}: ${words.risks[approval.risk] ?? reveal(approval.risk)}`),
     h("h3", {}, headline(approval)),
     ...warnings(approval),
-    facts(approval, me, gate),
-    ...(approval.reason ? [h("p", { class: "model" }, h("span", { class: "label" }, `${words.modelSays}: `), reveal(approval.reason))] : []),
+    facts(approval, state.me, gate),
+    ...(approval.reason ? [h("p", { class: "model" }, h("span", { class: "label" }, `${whoseWord(approval)}: `), reveal(approval.reason))] : []),
+    progress(approval, state.me),
+    ending(approval, state, actions, gate, { isMine, isPart }),
   );
-  if (!isOpen) card.append(h("p", { class: "outcome" }, outcome(approval)));
-  else if (isMine) card.append(decision(approval, actions, gate));
-  else card.append(h("p", { class: "quiet" }, words.notYours));
-  if (withLink) card.append(h("button", { type: "button", class: "link", onclick: () => actions.open(approval.conversation_id) }, words.openConversation));
+  if (withLink && approval.conversation_id) card.append(h("button", { type: "button", class: "link", onclick: () => actions.open(approval.conversation_id) }, words.openConversation));
+  actions.seen?.(card, approval);
   return card;
 }
 
-export function outcome(approval) {
-  const who = approval.decided_by_name ? words.by(reveal(approval.decided_by_name)) : "";
-  const through = approval.decided_door ? words.through(words.door[approval.decided_door] ?? reveal(approval.decided_door)) : "";
-  return `${words.approvalState[approval.state] ?? reveal(approval.state)}${who}${through}${approval.comment ? `: ${reveal(approval.comment)}` : ""}`;
+function ending(approval, state, actions, gate, { isMine, isPart }) {
+  if (approval.state !== "pending") return h("p", { class: "outcome" }, outcome(approval));
+  if (isMine) return decision(approval, actions, gate, { isPart });
+  return h("p", { class: "quiet" }, hasAnswered(approval, state.me) ? words.answered : words.notYours);
 }
+
+// A reason is the model's, or of the program that asks; never ours.
+const whoseWord = (approval) => (approval.origin === "service" ? words.askerSays(reveal(approval.requester_name || words.somebody)) : words.modelSays);
 
 // What would happen, in the connector's words for exactly these arguments; else the action's name.
 export const headline = (approval) => reveal(approval.preview.summary || approval.title);
 
 const known = (risk) => (["read", "write", "external_comms", "money", "destructive", "admin"].includes(risk) ? risk : "other");
-
-function warnings(approval) {
-  const all = JSON.stringify([approval.title, approval.action, approval.arguments, approval.preview, approval.reason]);
-  const texts = textsOf([approval.title, approval.action, approval.arguments, approval.preview, approval.reason]);
-  const mixed = [...new Set(mixedWords(all.replace(/\\[nt]/g, " ")))];
-  return [
-    ...approval.preview.warnings.map((text) => h("p", { class: "warning" }, `${words.warning}: ${reveal(text)}`)),
-    ...(texts.some((text) => reveal(text) !== text) ? [h("p", { class: "warning" }, words.hidden)] : []),
-    ...(mixed.length ? [h("p", { class: "warning" }, words.mixed(mixed.slice(0, 5).map(reveal)))] : []),
-  ];
-}
-
-function textsOf(value) {
-  if (typeof value === "string") return [value];
-  if (value && typeof value === "object") return Object.entries(value).flatMap(([name, one]) => [name, ...textsOf(one)]);
-  return [];
-}
-
-function facts(approval, me, gate) {
-  const { preview } = approval;
-  return h("dl", {},
-    fact(words.effect, reveal(approval.title), h("span", { class: "quiet" }, ` (${preview.reversible ? words.reversible : words.irreversible})`)),
-    preview.changes.length > 0 && fact(words.changes, h("ul", { class: "changes" }, preview.changes.map(change))),
-    fact(words.action, h("code", {}, reveal(approval.action))),
-    fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
-    fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : reveal(approval.requester_name || words.somebody)),
-    fact(words.deciders, approval.deciders.map(deciderName).join(", ")),
-    approval.state === "pending" && fact(words.expires, h("time", { datetime: approval.expires_at, "data-until": approval.expires_at }, left(approval.expires_at))),
-    fact(words.digest, h("code", { title: approval.digest }, approval.digest.slice(0, SHORT))),
-  );
-}
-
-// "Ben for Ana", who is away.
-const deciderName = (one) => (one.in_place_of ? words.inPlaceOf(reveal(one.name), reveal(one.in_place_of)) : reveal(one.name));
-
-const fact = (name, ...values) => [h("dt", {}, name), h("dd", {}, ...values)];
-const change = ({ label, before, after }) =>
-  h("li", {}, `${reveal(label)}: `, h("del", {}, reveal(before ?? words.nothing)), " → ", h("ins", {}, reveal(after ?? words.nothing)));
-
-// Long values are folded, and the approving button stays disabled until all of them were opened.
-export function argumentsList(values, gate = { closed: 0, changed: () => undefined }) {
-  const entries = Object.entries(values);
-  if (!entries.length) return words.noArguments;
-  return h("ul", { class: "arguments" }, entries.map(([name, value]) => h("li", {}, h("b", {}, reveal(name)), ": ", folded(value, gate))));
-}
-
-function folded(value, gate) {
-  const whole = reveal(typeof value === "string" ? value : JSON.stringify(value, null, 2));
-  const start = whole.slice(0, MOST).split("\n").slice(0, LINES).join("\n");
-  const shown = h("span", { class: "value" }, start);
-  if (start.length === whole.length) return shown;
-  gate.closed += 1;
-  const more = h("button", { type: "button", class: "link", onclick: () => {
-    shown.textContent = whole;
-    more.remove();
-    gate.closed -= 1;
-    gate.changed();
-  } }, words.more(whole.length - start.length));
-  return [shown, "… ", more];
-}
-
-function decision(approval, actions, gate) {
-  const reason = h("input", { id: `reason-${approval.id}`, type: "text", maxlength: 2000, autocomplete: "off" });
-  const note = h("p", { class: "quiet", role: "status" });
-    const yes = h("button", { type: "submit", class: known(approval.risk) === "destructive" ? "danger" : "primary" }, headline(approval));
-  const no = h("button", { type: "button", onclick: () => decide("reject") }, words.reject);
-  const form = h("form", { class: "decision", onsubmit: (event) => (event.preventDefault(), decide("approve")) },
-    h("label", { for: reason.id }, words.reason), reason, h("div", { class: "buttons" }, yes, no), note);
-  gate.changed = () => {
-    yes.disabled = gate.closed > 0 || approval.arguments_cut;
-    note.textContent = approval.arguments_cut ? words.cut : gate.closed ? words.openFirst : "";
-  };
-  gate.changed();
-
-  async function decide(verdict) {
-    yes.disabled = no.disabled = true;
-    note.textContent = words.deciding;
-    try {
-      const answer = await actions.decide(approval, verdict, reason.value.trim() || null);
-      note.textContent = answer.approval.state === "pending" ? words.kept : "";
-    } catch (problem) {
-      note.textContent = problem.message;
-      no.disabled = false;
-      yes.disabled = gate.closed > 0 || approval.arguments_cut;
-    }
-  }
-  return form;
-}

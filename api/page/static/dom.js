@@ -50,3 +50,6 @@ export function left(until, now = Date.now()) {
 }
 
 export const clock = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+
+// The time alone, on the same day.
+export const hour = (at) => (new Date(at).toDateString() === new Date().toDateString() ? new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }) : clock(at));

@@ -1,21 +1,22 @@
 // Puts the page together: which view is shown, and what its buttons do.
 
 import { App } from "./app.js";
-import { approvalCard, headline } from "./approval.js";
+import { Consenting } from "./consenting.js";
 import { Doors } from "./doors.js";
-import { h, keyed, left, reveal } from "./dom.js";
+import { h, left, reveal } from "./dom.js";
+import { homeView } from "./home.js";
 import { canUsePasskeys } from "./passkey.js";
 import { leave, passkeyProof, proved, secondStepView } from "./proving.js";
 import { openSecurity } from "./security.js";
 import { signView } from "./sign.js";
-import { ENDED, isAsked } from "./timeline.js";
-import { conversationList, pendingApprovals } from "./state.js";
-import { talkView } from "./talk.js";
+import { ENDED } from "./timeline.js";
 import { words } from "./words.js";
 
 const root = document.getElementById("app");
 const doors = new Doors(() => (app.leave(), begin()));
 const app = new App(doors, changed);
+const consenting = new Consenting(doors, (action) => app.dispatch(action));
+const sight = new IntersectionObserver((all) => all.filter((one) => one.isIntersecting).forEach(({ target }) => (sight.unobserve(target), consenting.seen(target.shows))));
 let home = null;
 let drawing = false;
 
@@ -101,7 +102,7 @@ function finish({ ticket, purpose }) {
 }
 
 function enter() {
-  home = homeView();
+  home = homeView(actions);
   root.replaceChildren(home.element);
   app.start();
   draw();
@@ -154,9 +155,23 @@ const actions = {
   show: (branchId) => guarded(() => app.show(branchId)),
   recall: (turnId) => app.recall(turnId),
   retry: (id) => guarded(() => app.retry(id)),
-  decide: (approval, verdict, comment) => proved(doors, () => app.decide(approval, verdict, comment)),
+  ...consentActions(),
+  security: () => guarded(() => openSecurity(doors)),
+  signOut: () => doors.signOut(),
   stop: () => guarded(() => Promise.all(running().map((turn) => app.stop(turn.id)))),
 };
+
+// Where the server wants a fresh proof of who decides, it is asked for, and then it goes on.
+function consentActions() {
+  const asIs = ["suggestion", "schemaOf", "list", "link", "lookUp", "channels", "people"], important = ["settle", "revokeGrant", "delegate", "revokeDelegation", "unlink", "confirmPairing", "decide"];
+  return {
+    ...Object.fromEntries(asIs.map((name) => [name, (...all) => consenting[name](...all)])),
+    ...Object.fromEntries(important.map((name) => [name, (...all) => proved(doors, () => consenting[name](...all))])),
+    decideMany: (approvals, verdict, comment, done = new Map()) => proved(doors, () => consenting.decideMany(approvals, verdict, comment, done)),
+    operate: (mode) => guarded(() => proved(doors, () => consenting.operate(mode))),
+    seen: (card, approval) => ((card.shows = approval), sight.observe(card)),
+  };
+}
 
 const running = () => Object.values(app.state.open?.turns ?? {}).filter((turn) => !ENDED.has(turn.state));
 
@@ -173,76 +188,11 @@ async function remove() {
   home.offer(words.removed(reveal(title)), words.restore, () => guarded(() => app.restore(id)));
 }
 
-function homeView() {
-  const status = h("p", { class: "status", role: "status" });
-  const who = h("span", { class: "quiet" });
-  const offline = h("p", { class: "notice", role: "note" }, words.offlineModel);
-  const problem = h("p", { class: "warning", role: "alert" });
-  const offer = h("div", { class: "notice", role: "status", hidden: true });
-  const list = h("ul", { class: "conversations" });
-  const inbox = h("div", { class: "inbox" });
-  const inboxTitle = h("h2", { id: "inbox-title" });
-  const inboxEmpty = h("p", { class: "quiet" }, words.inboxEmpty);
-  const nothing = h("p", { class: "quiet center" }, words.nothingOpen);
-  const main = h("main", {}, nothing);
-  const card = h("div", { class: "rows" });
-  const alone = h("section", { class: "log alone", "aria-label": words.approval }, h("button", { type: "button", class: "link", onclick: actions.close }, `‹ ${words.back}`), card);
-  const talk = talkView(actions);
-  const element = h("div", { class: "home" },
-    h("header", {}, h("h1", { class: "brand" }, words.product), status, who, h("button", { type: "button", onclick: () => guarded(() => openSecurity(doors)) }, words.security), h("button", { type: "button", onclick: () => doors.signOut() }, words.signOut)),
-    h("div", { class: "notices" }, offline, problem, offer),
-    h("aside", {},
-      h("section", { "aria-labelledby": "inbox-title" }, inboxTitle, inboxEmpty, inbox),
-      h("nav", { "aria-label": words.conversations }, h("h2", {}, words.conversations), h("button", { type: "button", class: "primary", onclick: actions.begin }, words.newConversation), list)),
-    main);
-
-  function update(state) {
-    const waiting = pendingApprovals(state);
-    element.dataset.view = state.open || state.alone ? "talk" : "list";
-    status.textContent = words.connection[state.connection];
-    status.dataset.connection = state.connection;
-    who.textContent = state.me ? `${reveal(state.me.name)} (${state.me.role})` : "";
-    offline.hidden = !state.offlineModel;
-    inboxTitle.textContent = `${words.inbox} (${waiting.length})`;
-    inboxEmpty.hidden = waiting.length > 0;
-    document.title = waiting.length ? `(${waiting.length}) ${words.product}` : words.product;
-    keyed(inbox, waiting.filter((one) => one.id !== state.alone).map((one) => ({ key: one.id, parts: [one, state.me, placeOf(one, state)], build: () => inboxCard(one, state) })));
-    keyed(list, conversationList(state).map((one) => ({ key: one.id, parts: [one, state.open?.id === one.id], build: () => listRow(one, state.open?.id === one.id) })));
-    if (state.open && talk.element.parentNode !== main) main.replaceChildren(talk.element);
-    const instead = state.alone ? alone : nothing;
-    if (!state.open && instead.parentNode !== main) main.replaceChildren(instead);
-    if (state.alone) keyed(card, [{ key: state.alone, parts: [state.approvals[state.alone], state.me], build: () => approvalCard(state.approvals[state.alone], state.me, actions) }]);
-    if (state.open) talk.update(state);
-  }
-
-  return {
-    element,
-    update,
-    focus: talk.focus,
-    reveal: talk.reveal,
-    complain: (text) => (problem.textContent = text),
-    offer: (text, button, work) => {
-      offer.hidden = false;
-      offer.replaceChildren(text, " ", h("button", { type: "button", onclick: () => ((offer.hidden = true), work()) }, button));
-    },
-  };
-}
-
-const placeOf = (approval, { open }) => (open?.id !== approval.conversation_id ? "elsewhere" : isAsked(open, approval) ? "shown" : "hidden");
-
-// Where the card stands in the talk itself a line is enough, so that no button is there twice.
-function inboxCard(approval, state) {
-  const place = placeOf(approval, state);
-  if (place !== "shown") return approvalCard(approval, state.me, actions, { withLink: place === "elsewhere" });
-  return h("p", { class: "card quiet" }, headline(approval));
-}
-
-function listRow(conversation, isOpen) {
-  return h("li", {}, h("button", { type: "button", class: "row", "aria-current": isOpen ? "true" : null, onclick: () => actions.open(conversation.id) }, reveal(conversation.title || words.untitled)));
-}
-
 setInterval(() => {
-  for (const time of root.querySelectorAll("[data-until]")) time.textContent = left(time.dataset.until);
-}, 15000);
+  for (const time of document.querySelectorAll("[data-until]")) {
+    const text = left(time.dataset.until);
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 1000);
 
 begin();

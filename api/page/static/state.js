@@ -1,6 +1,7 @@
 // All that the page knows, as one value, and the one pure function that changes it. State plus events is a fresh fetch.
 // Events are numbered within their stream, rising; a number may be left out, so a higher one is simply the next.
 
+import { LISTS, newer, withApproval, withList, withListed, withMine, withUnknown, withUnknowns, withWorkspace } from "./consent-state.js";
 import { ENDED, turnsOf } from "./timeline.js";
 
 export const initial = Object.freeze({
@@ -10,6 +11,10 @@ export const initial = Object.freeze({
   inbox: null, // {stream, epoch, seq}
   conversations: {},
   approvals: {}, // those in the inbox and in the open conversation
+  mine: [], // the ids of those that wait for this person
+  unknown: {}, // calls of which nobody knows whether they took effect
+  workspace: null, // {name, operation_mode, ...}
+  grants: null, delegations: null, identities: null, // by id, once somebody looked at them
   open: null, // the open conversation, see `opened`
   alone: null, // the id of an approval that is shown without its conversation
   modes: [],
@@ -48,19 +53,29 @@ export function reduce(state, action) {
     case "connection":
       return { ...state, connection: action.connection };
     case "inbox":
-      return {
+      return withUnknowns(withMine({
         ...state,
         inbox: action.inbox,
         conversations: byId(action.conversations),
-        approvals: { ...keepDecided(state.approvals), ...byId(action.approvals) },
+        workspace: action.workspace ?? state.workspace,
         stale: state.stale.filter((stream) => stream !== action.inbox.stream),
-      };
+      }, action.approvals), action.unknown ?? []);
+    case "mine":
+      return withMine(state, action.approvals);
+    case "list":
+      return withList(state, action.name, action.items);
+    case "listed":
+      return withListed(state, action.name, action.item);
+    case "workspace":
+      return withWorkspace(state, action.workspace);
+    case "call.fetched":
+      return withCall(state, action.call);
     case "opened":
       return openedState(state, action.fetched);
     case "closed":
       return { ...state, open: null, alone: null };
     case "alone":
-      return { ...state, open: null, alone: action.approval.id, approvals: put(state.approvals, action.approval) };
+      return { ...state, open: null, alone: action.approval.id, approvals: put(state.approvals, newer(state.approvals[action.approval.id], action.approval)) };
     case "modes":
       return { ...state, modes: action.modes };
     case "earlier":
@@ -74,7 +89,7 @@ export function reduce(state, action) {
     case "message.fetched":
       return inOpen(state, action.message.conversation_id, (open) => (action.message.id in open.messages ? { ...open, messages: put(open.messages, action.message) } : open));
     case "approval.fetched":
-      return { ...state, approvals: put(state.approvals, action.approval) };
+      return withApproval(state, action.approval);
     case "partial":
       return inOpen(state, action.conversationId, (open) => withPartial(open, action.partial));
     case "stale":
@@ -97,18 +112,17 @@ export function reduce(state, action) {
 }
 
 function openedState(state, fetched) {
-  return {
+  const next = {
     ...state,
     open: opened(fetched),
     alone: null,
     conversations: fetched.conversation.deleted_at ? state.conversations : put(state.conversations, fetched.conversation),
-    approvals: { ...state.approvals, ...byId(fetched.approvals) },
     stale: state.stale.filter((stream) => stream !== fetched.conversation.id),
     outbox: unsent(state.outbox, fetched.messages),
   };
+  return fetched.approvals.reduce(withApproval, next);
 }
 
-const keepDecided = (approvals) => Object.fromEntries(Object.entries(approvals).filter(([, one]) => one.state !== "pending"));
 const unsent = (outbox, messages) => {
   const arrived = new Set(messages.map((message) => message.client_message_id));
   return outbox.filter((one) => !arrived.has(one.clientId));
@@ -132,16 +146,20 @@ function apply(state, event) {
   if (event.conversation) next = withConversation(next, event.conversation);
   if (event.message) next = withMessage(next, event.message);
   if (event.turn) next = withTurn(next, event);
-  if (event.call) next = inOpenTurn(next, event.call.turn_id, (open) => ({ ...open, calls: put(open.calls, settled(open.calls[event.call.id], event.call)) }));
+  if (event.call) next = withCall(next, event.call);
   if (event.recall) next = inOpenTurn(next, event.recall.turn_id, (open) => ({ ...open, recalls: { ...open.recalls, [event.recall.turn_id]: event.recall } }));
-  if (event.approval) next = { ...next, approvals: put(next.approvals, newer(next.approvals[event.approval.id], event.approval)) };
+  if (event.approval) next = withApproval(next, event.approval);
+  if (event.workspace) next = withWorkspace(next, event.workspace);
+  for (const [noun, name] of LISTS) if (event[noun]) next = withListed(next, name, event[noun]);
   return next;
 }
 
-// Inbox and conversation tell of the same approval; a decision that stands is not undone by the later of two streams.
-const newer = (known, told) => (known && known.state !== "pending" && told.state === "pending" ? known : told);
+function withCall(state, told) {
+  const call = settled(state.open?.calls[told.id], told);
+  return withUnknown(inOpenTurn(state, call.turn_id, (open) => ({ ...open, calls: put(open.calls, call) })), call);
+}
 
-// So is what became of a call of unknown fate.
+// What became of a call of unknown fate is not undone by the later of two streams.
 const settled = (known, told) => (known?.ended_at && known.state !== "unknown" && told.state === "unknown" ? known : told);
 
 function withConversation(state, conversation) {
@@ -220,8 +238,4 @@ function withPartial(open, partial) {
 export const conversationList = (state) =>
   Object.values(state.conversations).sort((a, b) => (a.updated_at < b.updated_at ? 1 : a.updated_at > b.updated_at ? -1 : a.id < b.id ? 1 : -1));
 
-export const pendingApprovals = (state) =>
-  Object.values(state.approvals).filter((one) => one.state === "pending" && mayDecide(one, state.me)).sort((a, b) => (a.id < b.id ? -1 : 1));
-
-export const mayDecide = (approval, me) =>
-  !!me && approval.deciders.some((one) => one.user_id === me.id);
+export { mayDecide, pendingApprovals } from "./consent-state.js";

@@ -1,10 +1,14 @@
 // The open conversation: what was said, what was done, what waits, and the field to go on.
 
-import { approvalCard, argumentsList } from "./approval.js";
+import { approvalCard } from "./approval.js";
+import { batchCard } from "./batch.js";
+import { grouped, pendingApprovals } from "./consent-state.js";
+import { argumentsList } from "./facts.js";
 import { h, keyed, reveal } from "./dom.js";
 import { messageRow, suggestionsRow } from "./message.js";
 import { recallRow } from "./recall.js";
 import { ENDED, timeline } from "./timeline.js";
+import { unknownCard } from "./unknown.js";
 import { words } from "./words.js";
 
 export function talkView(actions) {
@@ -33,13 +37,15 @@ export function talkView(actions) {
     const card = rows.querySelector(`[data-approval="${CSS.escape(approvalId)}"]`);
     if (!card) return;
     asked = approvalId;
-    card.tabIndex = -1;
+    card.closest("details")?.setAttribute("open", "");
     card.scrollIntoView({ block: "start" });
     card.focus({ preventScroll: true });
   }
 
   // Who steps through versions stays at the buttons, though the message is another one now; others stay in the log.
-  function refocus({ dataset: { point, step } }) {
+  function refocus({ dataset: { point, step } }, decided) {
+    const card = decided && rows.querySelector(`[data-approval="${CSS.escape(decided)}"]`);
+    if (card) return card.focus({ preventScroll: true });
     const steps = point ? [...rows.querySelectorAll(`[data-point="${CSS.escape(point)}"]:enabled`)] : [];
     (steps.find((one) => one.dataset.step === step) ?? steps[0] ?? log).focus({ preventScroll: true });
   }
@@ -70,11 +76,13 @@ export function talkView(actions) {
     more.hidden = !open.earlier;
     const sending = unsent(state, actions);
     const told = timeline(open).filter((row) => row.kind !== "suggestions" || !sending.length);
-    const shown = [...told.flatMap((row) => rowsOf(row, state, all)), ...sending];
+    const batches = batchesOf(told, state);
+    const shown = [...told.flatMap((row) => rowsOf(row, state, all, batches)), ...sending];
     const held = rows.contains(document.activeElement) ? document.activeElement : null;
+    const decided = held?.closest("[data-approval]")?.dataset.approval;
     empty.hidden = shown.length > 0;
     keyed(rows, shown);
-    if (held && !held.isConnected) refocus(held);
+    if (held && !held.isConnected) refocus(held, decided);
     drawMode(state);
     const names = Object.values(open.typing);
     typing.textContent = names.length ? words.typing(names.map(reveal)) : "";
@@ -123,15 +131,27 @@ function renaming(heading, title, actions) {
   name.focus();
 }
 
-function rowsOf(row, state, actions) {
+// Like requests that wait together are one card, where the first of their calls stands: by the id of each approval.
+function batchesOf(told, state) {
+  const here = new Set(told.map((row) => row.call?.approval_id));
+  const groups = grouped(pendingApprovals(state).filter((one) => here.has(one.id))).filter((group) => group.length > 1);
+  return new Map(groups.flatMap((group) => group.map((one) => [one.id, group])));
+}
+
+function rowsOf(row, state, actions, batches) {
   if (row.kind === "message") return [{ key: row.id, parts: [row.message, row.versions, state.me], build: () => messageRow(row.message, row.versions, state.me, actions) }];
   if (row.kind === "recall") return [{ key: row.id, parts: [row.recall], build: () => recallRow(row.recall, actions) }];
   if (row.kind === "suggestions") return [{ key: row.id, parts: [row.suggestions], build: () => suggestionsRow(row.suggestions, actions) }];
   if (row.kind === "turn") return [{ key: row.id, parts: [row.turn, row.partial, row.isLast], build: () => turnRow(row, actions) }];
-  const approval = state.approvals[row.call.approval_id];
   const call = { key: row.id, parts: [row.call], build: () => callRow(row.call) };
-  if (!approval) return [call];
-  return [call, { key: approval.id, parts: [approval, state.me], build: () => approvalCard(approval, state.me, actions) }];
+  return [call, ...asked(row.call, state, actions, batches), ...(row.call.state === "unknown" ? [{ key: `unknown-${row.id}`, parts: [row.call], build: () => unknownCard(row.call, actions) }] : [])];
+}
+
+function asked(call, state, actions, batches) {
+  const approval = state.approvals[call.approval_id], group = batches.get(call.approval_id);
+  if (!approval || (group && group[0] !== approval)) return [];
+  if (group) return [{ key: approval.batch, parts: [...group, state.me, state.mine], build: (previous) => batchCard(group, state, actions, { previous }) }];
+  return [{ key: approval.id, parts: [approval, state.me, state.mine], build: (previous) => approvalCard(approval, state, actions, { previous }) }];
 }
 
 function turnRow({ turn, partial, isLast }, actions) {

@@ -1,6 +1,9 @@
 // Every word on the screen, in one catalogue. Names of people, titles and arguments are put in by the views, as text.
 
+import { consent } from "./consent-words.js";
+
 export const words = {
+  ...consent,
   product: "Assent",
   signIn: "Sign in",
   signOut: "Sign out",
@@ -145,26 +148,7 @@ export const words = {
   hidden: "Some characters here are invisible or change the direction of text. They are written as [U+....].",
   mixed: (list) => `Letters of several alphabets that look alike are mixed in: ${list.join(", ")}`,
   more: (count) => `Show ${count} more characters`,
-  openFirst: "Show all arguments before you approve.",
-  cut: "The arguments are too long to be shown here.",
-  modelSays: "The assistant’s own words, not checked",
-  requester: "Asked for",
-  deciders: "Who decides",
-  inPlaceOf: (name, absent) => `${name} for ${absent}`,
-  requesterRole: "whoever asked",
-  anyRole: (role) => `any ${role}`,
-  expires: "Time left",
   digest: "Digest",
-  reject: "Reject",
-  rejectThis: (title) => `Reject: ${title}`,
-  reason: "Reason (the assistant is told)",
-  deciding: "Sending your decision …",
-  kept: "Your decision is kept; it takes effect as soon as the server can pass it on.",
-  notYours: "Somebody else decides this.",
-  approvalState: { approved: "Approved", rejected: "Rejected", expired: "Not decided in time: that is a refusal", withdrawn: "Withdrawn, since the answer was stopped" },
-  through: (door) => ` on ${door}`,
-  door: { rest: "the API", socket: "the page", web: "the page", cli: "the command line" },
-  by: (who) => ` by ${who}`,
   openConversation: "Open its conversation",
   somebody: "somebody else",
   unreachable: "The server cannot be reached.",
