@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -148,15 +148,26 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         return response
 
     def _check(self, request: httpx.Request, response: httpx.Response) -> None:
-        headers = response.headers.raw
-        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
-            raise AnswerRefused("The answer has more headers than can be taken.")
-        encoding = response.headers.get("content-encoding", "").strip().lower()
-        if encoding not in _IDENTITY and not request.extensions.get(ENCODED):
-            raise AnswerRefused("The answer is compressed, which was not asked for.")
-        length = response.headers.get("content-length", "0")
-        if request.method != "HEAD" and length.isascii() and length.isdigit() and int(length) > self._max_bytes:
-            raise too_large(self._max_bytes)
+        check_answer(
+            request.method, response.headers.raw, self._max_bytes, unpacks=bool(request.extensions.get(ENCODED))
+        )
+
+
+def check_answer(method: str, headers: Sequence[tuple[bytes, bytes]], max_bytes: int, *, unpacks: bool = False) -> None:
+    """See by an answer's headers that it can be taken; raises AnswerRefused. `unpacks`: the caller does it itself."""
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        raise AnswerRefused("The answer has more headers than can be taken.")
+    if _said(headers, b"content-encoding") not in _IDENTITY and not unpacks:
+        raise AnswerRefused("The answer is compressed, which was not asked for.")
+    length = _said(headers, b"content-length")
+    if method != "HEAD" and length.isascii() and length.isdigit() and int(length) > max_bytes:
+        raise too_large(max_bytes)
+
+
+def _said(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> str:
+    """Give a header's value; of one that comes more than once, all of them."""
+    values = [value.decode("latin-1").strip().lower() for name, value in headers if name.lower() == wanted]
+    return ", ".join(values)
 
 
 class _Counted(httpx.AsyncByteStream):
