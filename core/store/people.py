@@ -10,6 +10,7 @@ from core.clock import now
 from core.errors import Conflict, NotAllowed, NotFound, NotSignedIn
 from core.ids import new_id
 from core.permissions import Principal, Role
+from core.store import prompting
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.people import ApiToken, Membership, Session, User, Workspace
@@ -191,6 +192,7 @@ async def change_role(work: Work, audit: AuditTrail, who: Principal, user_id: st
         await _check_another_owner(work.session, who.workspace_id, member.id)
     member.role = role
     await work.session.flush()
+    await prompting.reconsider(work, who.workspace_id, user_id)
     await audit.record(work, who.workspace_id, who.user_id, "person.role", user_id, role=role)
     return view_of(user, member)
 
@@ -204,6 +206,7 @@ async def disable(work: Work, audit: AuditTrail, who: Principal, user_id: str) -
     member.disabled_at = member.disabled_at or now()
     ended = await _end_sessions(work.session, who.workspace_id, user_id)
     await work.session.flush()
+    await prompting.reconsider(work, who.workspace_id, user_id)
     await audit.record(work, who.workspace_id, who.user_id, "person.disabled", user_id)
     return view_of(user, member), ended
 
@@ -214,6 +217,7 @@ async def enable(work: Work, audit: AuditTrail, who: Principal, user_id: str) ->
     check_rank(who, Role(member.role))
     member.disabled_at = None
     await work.session.flush()
+    await prompting.reconsider(work, who.workspace_id, user_id)
     await audit.record(work, who.workspace_id, who.user_id, "person.enabled", user_id)
     return view_of(user, member)
 

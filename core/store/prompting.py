@@ -108,6 +108,34 @@ async def _reached(session: AsyncSession, approval: Approval) -> list[Identity]:
     return list(await identities.reached(session, approval.workspace_id, await eligible(session, approval)))
 
 
+async def reconsider(work: Work, workspace_id: str, user_id: str) -> None:
+    """Bring a person's prompts up to date after their role or groups changed: closed, open again, or new ones."""
+    sent = (
+        select(Delivery)
+        .join(Approval, Approval.id == Delivery.approval_id)
+        .where(Delivery.user_id == user_id, Delivery.workspace_id == workspace_id)
+        .where(Delivery.kind == deliveries.PROMPT, Approval.state == ApprovalState.PENDING)
+    )
+    known = list((await work.session.execute(sent)).scalars())
+    for row in known:
+        await deliveries.want_edit(work, row)
+    accounts = await identities.reached(work.session, workspace_id, [user_id])
+    if not accounts:
+        return
+    prompted = {(row.approval_id, row.channel, row.account, row.thread) for row in known}
+    for approval in await _waiting_for(work.session, workspace_id, user_id):
+        for one in accounts:
+            if (approval.id, one.channel, one.account, one.thread) not in prompted:
+                await deliveries.put(work, _prompt(approval, one))
+
+
+async def _waiting_for(session: AsyncSession, workspace_id: str, user_id: str, limit: int = 50) -> list[Approval]:
+    """Give the oldest requests that wait for a person, as they stand now."""
+    statement = select(Approval).where(Approval.workspace_id == workspace_id, Approval.state == ApprovalState.PENDING)
+    rows = list((await session.execute(statement.order_by(Approval.id).limit(limit))).scalars())
+    return [row for row in rows if user_id in await eligible(session, row)]
+
+
 async def ask_again(work: Work, approval_id: str, identity_id: str, ref: str) -> None:
     """Prompt one account anew, for its person asked for that: whatever the cap and the hour."""
     approval, identity = await work.session.get(Approval, approval_id), await work.session.get(Identity, identity_id)

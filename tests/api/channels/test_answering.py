@@ -318,6 +318,25 @@ class TestDeciding:
         assert await rows(house, Decision) == []
         assert len(await rows(house, Turn)) == 6
 
+    async def test_who_loses_the_role_has_the_prompt_closed_and_who_gets_it_is_prompted(
+        self, bot: Bot, house: House, ana: Person, bo: Person
+    ):
+        house.workflows.answer = "accepted"
+        owner = await house.person(ana.principal.workspace_id, Role.OWNER)
+        approval = await approval_of(house, ana)
+        await bot.link(owner, 5)
+        await bot.link(bo, 6)
+        token = await bot.prompt(approval, owner)
+        (before,) = await rows(house, Delivery, Delivery.kind == "prompt")
+        await ana.ask("PATCH", f"/users/{owner.principal.user_id}", json={"role": "member"})
+        await ana.ask("PATCH", f"/users/{bo.principal.user_id}", json={"role": "owner"})
+        first, second = await rows(house, Delivery, Delivery.kind == "prompt")
+        await bot.press(5, f"a1:{token}:y")
+
+        assert (first.id, first.version) == (before.id, before.version + 1)
+        assert second.user_id == bo.principal.user_id
+        assert bot.answers() == ["There is no such approval."]
+
     async def test_after_unlinking_the_button_is_worth_nothing(
         self, bot: Bot, house: House, ana: Person, trail: AuditTrail
     ):
