@@ -101,6 +101,17 @@ Who = Annotated[Principal, Depends(_signed_in)]
 """Who is asking."""
 
 
+async def _proved(here: Here, who: Who) -> Principal:
+    if not who.is_program:
+        async with here.database.reading() as session:
+            await here.proving.require_fresh(session, who)
+    return who
+
+
+Proved = Annotated[Principal, Depends(_proved)]
+"""Who is asking, a person who proved a while ago at most who they are: for what others' consent will rest on."""
+
+
 def _door(x_assent_door: Annotated[Door, Header(description="Which client this is.")] = Door.REST) -> Door:
     return x_assent_door
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from pydantic import Field
 
-from api.rest.context import Here, PathId, Who
+from api.rest.context import Here, PathId, Proved, Who
 from api.rest.pages import Cursor, Limit, Page
 from core.errors import NotFound
 from core.store import identities, links, pairings
@@ -66,7 +66,7 @@ async def list_links(here: Here, who: Who, limit: Limit = 50, cursor: Cursor = N
 
 
 @router.post("/links", status_code=status.HTTP_201_CREATED)
-async def new_link(here: Here, who: Who, body: NewLink) -> MadeLink:
+async def new_link(here: Here, who: Proved, body: NewLink) -> MadeLink:
     """Make a code for your account on a channel: say it there within 10 minutes, and confirm there."""
     await here.limits.check("link", who.user_id)
     channel = here.channels.named(body.channel)
@@ -94,7 +94,7 @@ async def look_up_pairing(here: Here, who: Who, body: Code) -> LinkView:
 
 
 @router.post("/pairings/confirm", status_code=status.HTTP_201_CREATED)
-async def confirm_pairing(here: Here, who: Who, body: Code) -> IdentityView:
+async def confirm_pairing(here: Here, who: Proved, body: Code) -> IdentityView:
     """Link the account that asked for this code to you: look it up first, for whoever asked will act as you."""
     await here.limits.check("link", who.user_id)
     async with change(here.database, here.rooms) as work:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from api.rehearsal import Rehearsal, Rehearsed, Tried, Written, read_written
-from api.rest.context import Context, Here, Who
+from api.rest.context import Context, Here, Proved, Who
 from api.rest.messages import Before
 from api.rest.pages import Limit, Page
 from core.clock import now
@@ -133,7 +133,7 @@ async def show(here: Here, who: Who) -> PolicyShown:
 
 
 @router.put("")
-async def save(here: Here, who: Who, body: NewPolicy) -> PolicySaved:
+async def save(here: Here, who: Proved, body: NewPolicy) -> PolicySaved:
     """Check and save the next version; owners and admins may. It holds at once, for what waits at the gate too."""
     who.must_be(*policies.WRITERS)
     document = await read_written(body.written())

@@ -5,7 +5,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import Field, model_validator
 
-from api.rest.context import Here, PathId, Who
+from api.rest.context import Here, PathId, Proved, Who
 from api.rest.pages import Cursor, Limit, Page
 from core.ids import Id
 from core.permissions import Role
@@ -53,7 +53,7 @@ async def get_user(here: Here, who: Who, user_id: PathId) -> PersonView:
 
 
 @router.patch("/{user_id}")
-async def change_user(here: Here, who: Who, user_id: PathId, body: Change) -> PersonView:
+async def change_user(here: Here, who: Proved, user_id: PathId, body: Change) -> PersonView:
     """Give a person another role, which holds at once, or another manager; owners and admins may."""
     async with change(here.database, here.rooms) as work:
         if "manager_id" in body.model_fields_set:

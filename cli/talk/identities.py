@@ -5,6 +5,7 @@ import typer
 from cli.talk.conversations import change
 from cli.talk.ending import WrongUsage
 from cli.talk.people import find_person
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen, one_line
 from cli.talk.server import Server
 from core.views import IdentityView, LinkView
@@ -12,7 +13,7 @@ from core.views import IdentityView, LinkView
 
 async def begin_link(server: Server, screen: Screen, channel: str) -> None:
     """Make a code for an account on a channel, and say what to do with it."""
-    answer = await server.post("/identities/links", {"channel": channel})
+    answer = await once_proved(server, screen, lambda: server.post("/identities/links", {"channel": channel}))
     if screen.json:
         screen.data(answer)
         return
@@ -33,7 +34,8 @@ async def confirm_link(server: Server, screen: Screen, code: str, *, yes: bool) 
     if not yes and not _confirmed(name):
         screen.say("Nothing was linked.")
         return 1
-    await change(server, screen, "POST", "/identities/pairings/confirm", {"code": code}, f"Linked {name}:")
+    path, said = "/identities/pairings/confirm", f"Linked {name}:"
+    await once_proved(server, screen, lambda: change(server, screen, "POST", path, {"code": code}, said))
     return None
 
 

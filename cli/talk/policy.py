@@ -9,6 +9,7 @@ import typer
 
 from cli.talk.editor import edit_text
 from cli.talk.ending import ServerError, WrongUsage
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen
 from cli.talk.server import Server
 from core.text import reveal
@@ -59,7 +60,7 @@ async def edit_policy(server: Server, screen: Screen, note: str | None) -> int:
 async def _is_fine(server: Server, screen: Screen, text: str, version: int) -> bool:
     """Show what is wrong and what would change; whether the person wants it saved."""
     try:
-        tried = await _put(server, text, None, version, dry_run=True)
+        tried = await _put(server, screen, text, None, version, dry_run=True)
     except ServerError as error:
         screen.say(str(error))
         return False
@@ -77,7 +78,7 @@ async def save_policy(
     """Save the rules, or only say what that would do; returns the exit code."""
     if expected is None:
         expected = (await server.get("/policy"))["version"]
-    saved = await _put(server, text, note, expected, dry_run=dry_run)
+    saved = await _put(server, screen, text, note, expected, dry_run=dry_run)
     if screen.json:
         screen.data(saved)
     else:
@@ -86,9 +87,11 @@ async def save_policy(
     return 1 if _refused(saved["problems"]) else 0
 
 
-async def _put(server: Server, text: str, note: str | None, expected: int, *, dry_run: bool) -> dict[str, Any]:
+async def _put(
+    server: Server, screen: Screen, text: str, note: str | None, expected: int, *, dry_run: bool
+) -> dict[str, Any]:
     body = {"yaml": text, "note": note, "expected_version": expected, "dry_run": dry_run}
-    answer: dict[str, Any] = await server.ask("PUT", "/policy", body=body)
+    answer: dict[str, Any] = await once_proved(server, screen, lambda: server.ask("PUT", "/policy", body=body))
     return answer
 
 

@@ -132,7 +132,9 @@ class House:
             epoch=new_id("ep"),
             created_at=now(),
         )
-        opened = Session(id=new_id("ses"), user_id=user.id, workspace_id=workspace_id, created_at=now())
+        opened = Session(
+            id=new_id("ses"), user_id=user.id, workspace_id=workspace_id, proved_at=now(), created_at=now()
+        )
         async with self.database.writing() as session:
             session.add(user)
             await session.flush()
