@@ -45,12 +45,10 @@ async def page(
 
     `mine`: only those that wait for this very person now.
     """
-    statement = _seen_by(who).where(Approval.state.in_(_states(state)), ~_is_moot())
-    if conversation_id is not None:
-        statement = statement.where(Approval.conversation_id == conversation_id)
-    if mine:
-        statement = statement.where(waits_for(who))
-    total = (await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one()
+    wanted = _wanted(who, state, conversation_id, mine=mine)
+    count = select(func.count()).select_from(Approval).where(wanted, _shown_to(who))
+    total = (await session.execute(count)).scalar_one()
+    statement = _seen_by(who).where(wanted)
     if cursor is not None:
         at = await session.get(Approval, cursor)
         if at is not None:
@@ -61,6 +59,15 @@ async def page(
     rows = (await session.execute(statement)).all()
     following = rows[limit - 1][0].id if len(rows) > limit else None
     return [approval_view(*row) for row in rows[:limit]], following, total
+
+
+def _wanted(who: Principal, state: str | None, conversation_id: str | None, *, mine: bool) -> ColumnElement[bool]:
+    """Approvals of such a state; of a conversation, and only those that wait for the person, where that is asked."""
+    states = _states(state)
+    wanted = [Approval.state == states[0] if len(states) == 1 else Approval.state.in_(states), ~_is_moot()]
+    if conversation_id is not None:
+        wanted.append(Approval.conversation_id == conversation_id)
+    return and_(*wanted, waits_for(who)) if mine else and_(*wanted)
 
 
 def _is_moot() -> ColumnElement[bool]:
@@ -82,8 +89,12 @@ def _seen_by(who: Principal) -> Select[Approval, str, str, str]:
         .join(User, User.id == Approval.requester_id)
         .outerjoin(decider, decider.id == Approval.decided_by)
         .outerjoin(editor, editor.id == Approval.edited_by)
-        .where(sees_approval(who), (Approval.state != ApprovalState.REQUESTED) | _asked_outside(who))
+        .where(_shown_to(who))
     )
+
+
+def _shown_to(who: Principal) -> ColumnElement[bool]:
+    return and_(sees_approval(who), (Approval.state != ApprovalState.REQUESTED) | _asked_outside(who))
 
 
 def _asked_outside(who: Principal) -> ColumnElement[bool]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from core.clock import now
 from core.consent import ConsentPlan, Decider, Party
@@ -107,14 +106,16 @@ def entitles(who: Principal) -> ColumnElement[bool]:
             ApprovalParty.value.in_(select(GroupMember.group_id).where(GroupMember.user_id == who.user_id)),
         ),
     )
-    own = select(ApprovalParty.approval_id).where(mine)
+    own = select(1).where(ApprovalParty.approval_id == Approval.id, mine)
     is_person = exists(select(1).where(User.id == who.user_id, User.kind == "person"))
-    return and_(is_person, or_(Approval.id.in_(own), Approval.id.in_(_by_delegation(who))))
+    return and_(is_person, or_(exists(own.correlate(Approval)), exists(_by_delegation(who))))
 
 
 def _by_delegation(who: Principal) -> Any:
-    """Give the approvals that those who delegated to this person may decide, within what they handed over."""
-    asked = aliased(Approval)
+    """Give whether somebody who delegated to this person may decide the approval, within what they handed over.
+
+    Asked of each approval by itself, as `entitles` is: a list of all that somebody may decide grows with the years.
+    """
     groups = select(GroupMember.group_id).where(GroupMember.user_id == Delegation.from_user_id)
     theirs = or_(
         and_(ApprovalParty.kind == "role", ApprovalParty.value == Membership.role),
@@ -122,17 +123,19 @@ def _by_delegation(who: Principal) -> Any:
         and_(ApprovalParty.kind == "group", ApprovalParty.value.in_(groups)),
     )
     return (
-        select(ApprovalParty.approval_id)
-        .join(asked, asked.id == ApprovalParty.approval_id)
-        .join(Delegation, Delegation.workspace_id == asked.workspace_id)
+        select(1)
+        .select_from(Delegation)
         .join(
             Membership,
             (Membership.user_id == Delegation.from_user_id) & (Membership.workspace_id == Delegation.workspace_id),
         )
         .join(User, User.id == Delegation.from_user_id)
+        .join(ApprovalParty, ApprovalParty.approval_id == Approval.id)
         .where(_holds(now()), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
+        .where(Delegation.workspace_id == Approval.workspace_id)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
-        .where(_names(Delegation.risks, asked.risk), _names(Delegation.actions, asked.action), theirs)
+        .where(_names(Delegation.risks, Approval.risk), _names(Delegation.actions, Approval.action), theirs)
+        .correlate(Approval)
     )
 
 

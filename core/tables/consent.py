@@ -23,7 +23,7 @@ class Approval(SQLModel, table=True):
 
     __tablename__ = "approvals"
     __table_args__ = (
-        Index(None, "workspace_id", "state", "id"),
+        Index(None, "workspace_id", "state", "created_at", "id"),
         UniqueConstraint("tool_call_id", "generation"),
         UniqueConstraint("requester_id", "client_key"),
     )

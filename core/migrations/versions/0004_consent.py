@@ -334,8 +334,14 @@ def upgrade() -> None:
         batch_op.alter_column("tool_call_id", existing_type=sa.VARCHAR(), nullable=True)
         batch_op.alter_column("turn_id", existing_type=sa.VARCHAR(), nullable=True)
         batch_op.alter_column("conversation_id", existing_type=sa.VARCHAR(), nullable=True)
+        batch_op.drop_index(batch_op.f("ix_approvals_workspace_id_state_id"))
         batch_op.drop_constraint(batch_op.f("uq_approvals_tool_call_id"), type_="unique")
         batch_op.create_index(batch_op.f("ix_approvals_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_approvals_workspace_id_state_created_at_id"),
+            ["workspace_id", "state", "created_at", "id"],
+            unique=False,
+        )
         batch_op.create_unique_constraint(
             batch_op.f("uq_approvals_requester_id_client_key"), ["requester_id", "client_key"]
         )
@@ -499,8 +505,12 @@ def downgrade() -> None:
         )
         batch_op.drop_constraint(batch_op.f("uq_approvals_tool_call_id_generation"), type_="unique")
         batch_op.drop_constraint(batch_op.f("uq_approvals_requester_id_client_key"), type_="unique")
+        batch_op.drop_index(batch_op.f("ix_approvals_workspace_id_state_created_at_id"))
         batch_op.drop_index(batch_op.f("ix_approvals_conversation_id"))
         batch_op.create_unique_constraint(batch_op.f("uq_approvals_tool_call_id"), ["tool_call_id"])
+        batch_op.create_index(
+            batch_op.f("ix_approvals_workspace_id_state_id"), ["workspace_id", "state", "id"], unique=False
+        )
         batch_op.alter_column("conversation_id", existing_type=sa.VARCHAR(), nullable=False)
         batch_op.alter_column("turn_id", existing_type=sa.VARCHAR(), nullable=False)
         batch_op.alter_column("tool_call_id", existing_type=sa.VARCHAR(), nullable=False)
