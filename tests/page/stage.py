@@ -99,6 +99,7 @@ class Stage:
         self.already_done: list[dict[str, Any]] = []
         self.lists: dict[str, list[dict[str, Any]]] = {}  # what else is fetched, by path
         self.workspace: dict[str, Any] = WORKSPACE
+        self.me: dict[str, Any] = ME
         self.answers: dict[str, list[tuple[int, Any]]] = {}  # by method and path, each given once, in this order
         self.active_branch: str | None = None
         self.strangers = False  # the person takes no part in the conversation
@@ -112,7 +113,7 @@ class Stage:
     async def _connect(self, sid: str, _: Any, auth: dict[str, Any]) -> None:
         self.received.append(("connect", auth))
         inbox = {"stream": "mbr_1", "epoch": "ep_1", "last_seq": self.seq}
-        greeting = {"user": ME, "workspace_id": "wks_1", "inbox": inbox, "offline_model": True}
+        greeting = {"user": self.me, "workspace_id": "wks_1", "inbox": inbox, "offline_model": True}
         asyncio.get_running_loop().call_soon(
             lambda: asyncio.ensure_future(self.sio.emit("connected", greeting, to=sid))
         )

@@ -1,10 +1,9 @@
 """The page as a person uses it, in a real browser, against recorded answers."""
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
-from tests.browser import ARGUMENTS, find_chromium
-from tests.page.stage import CONVERSATION, approval, call, message, open_stage, turn
+from tests.page.stage import CONVERSATION, approval, call, message, turn
 
 HOSTILE = (
     "<img src=x onerror=window.hit=1>",
@@ -18,31 +17,6 @@ HOSTILE = (
 
 @pytest.mark.browser
 class TestPage:
-    @pytest.fixture
-    async def stage(self):
-        async with open_stage() as stage:
-            stage.conversations = [CONVERSATION]
-            yield stage
-
-    @pytest.fixture
-    async def page(self, stage):
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
-            page = await browser.new_page()
-            await page.goto(stage.url)
-            yield page
-            await browser.close()
-
-    @pytest.fixture
-    async def talk(self, stage, page):
-        """Sign in and open the conversation."""
-        await page.get_by_label("E-mail").fill("ana@example.com")
-        await page.get_by_label("Password").fill("a long password")
-        await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("button", name="Groceries").click()
-        await page.get_by_label("Message", exact=True).wait_for()
-        return page
-
     async def test_the_first_visitor_creates_the_owner(self, stage, page):
         stage.needs_owner = True
         await page.reload()

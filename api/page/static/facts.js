@@ -1,6 +1,7 @@
 // What a request is about: what would change, every argument, what in it deceives.
 
 import { h, mixedWords, reveal } from "./dom.js";
+import { isQuestion } from "./question.js";
 import { words } from "./words.js";
 
 const SHORT = 12, MOST = 1200, LINES = 20;
@@ -23,15 +24,22 @@ function textsOf(value) {
 
 export function facts(approval, me, gate) {
   const { preview } = approval;
+  if (isQuestion(approval) && headlineIs(approval.arguments.question, approval)) return h("dl", {}, ...sources(approval, me));
   return h("dl", {},
     fact(words.effect, reveal(approval.title), h("span", { class: "quiet" }, ` (${preview.reversible ? words.reversible : words.irreversible})`)),
     preview.changes.length > 0 && fact(words.changes, h("ul", { class: "changes" }, preview.changes.map(change))),
     fact(words.action, h("code", {}, reveal(approval.action))),
     fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
-    fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : reveal(approval.requester_name || words.somebody)),
-    fact(words.digest, h("code", { title: approval.digest }, approval.digest.slice(0, SHORT))),
+    ...sources(approval, me),
   );
 }
+
+const sources = (approval, me) => [
+  fact(words.requester, approval.requester_id === me?.id ? words.you.toLowerCase() : reveal(approval.requester_name || words.somebody)),
+  fact(words.digest, h("code", { title: approval.digest }, approval.digest.slice(0, SHORT))),
+];
+// A question stands in the headline, whole, unless somebody wrote another one there.
+const headlineIs = (question, { preview, title }) => question === (preview.summary || title);
 
 const fact = (name, ...values) => [h("dt", {}, name), h("dd", {}, ...values)];
 const change = ({ label, before, after }) =>
