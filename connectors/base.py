@@ -7,10 +7,14 @@ ConnectorError
   NeedsAuthorization 403  somebody has to connect an account, or sign in to it again
   PermanentFailure 422    trying again changes nothing
   OutcomeUnknown 502      it may have taken effect, or not: a person has to look
+  InputRequired 409       the service asks people something before it goes on
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import Field
 
 from connectors.manifest import ConnectorManifest
 from core.errors import AssentError
@@ -20,15 +24,18 @@ from core.views import ChangeView as Change
 from core.views import PreviewView as Preview
 
 __all__ = [
+    "Answered",
     "CallContext",
     "Change",
     "Checkable",
     "Connector",
     "ConnectorError",
+    "InputRequired",
     "NeedsAuthorization",
     "OutcomeUnknown",
     "PermanentFailure",
     "Preview",
+    "Question",
     "Reaching",
     "TemporaryFailure",
     "Throttled",
@@ -36,8 +43,36 @@ __all__ = [
 ]
 
 
+class Question(Value):
+    """What a service asks people before it goes on. All of it is the service's word, and none of it is checked.
+
+    `key` is its name for the question, `message` its words, `schema_` what an answer has to fit: flat, and safe to
+    check. `refused`: why nobody is asked this, so that the answer is no.
+    """
+
+    key: str = Field(max_length=200)
+    message: str = Field(max_length=4_000)
+    schema_: dict[str, Any]
+    server: str = Field(max_length=200)
+    refused: str | None = None
+
+
+class Answered(Value):
+    """What people said to the questions of a call that now goes on: `content` for what they accept, by key.
+
+    `actions` is accept, decline or cancel for each; `state` is what the service gave us to bring back.
+    """
+
+    actions: dict[str, Literal["accept", "decline", "cancel"]]
+    content: dict[str, dict[str, Any]]
+    state: str | None
+
+
 class CallContext(Value):
-    """What a connector knows of a call. `user_id` is on whose behalf; the key is the same for every attempt."""
+    """What a connector knows of a call. `user_id` is on whose behalf; the key is the same for every attempt.
+
+    `answer`: the call was made before, and goes on with what people said to what its service asked.
+    """
 
     workspace_id: Id
     user_id: Id
@@ -46,6 +81,7 @@ class CallContext(Value):
     tool_call_id: Id
     idempotency_key: str
     deadline: datetime
+    answer: Answered | None = None
 
 
 class Connector(Protocol):
@@ -133,3 +169,15 @@ class OutcomeUnknown(ConnectorError):
     """It may have taken effect, or not: a person has to look."""
 
     code, status, title = "outcome_unknown", 502, "Nobody knows what became of it"
+
+
+class InputRequired(ConnectorError):
+    """The service asks people something before it goes on; `state` is what it wants back with the answers."""
+
+    code, status, title = "input_required", 409, "The service asks something"
+
+    def __init__(self, questions: Sequence[Question], state: str | None) -> None:
+        """Keep what is asked."""
+        super().__init__("The service asks something before it goes on.")
+        self.questions = tuple(questions)
+        self.state = state

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from connectors.credentials import Vault
 from connectors.importing import Build
+from connectors.mcp import reader as mcp
 from connectors.registry import Reach
 from connectors.sources import Reader
 from core.sealing import Sealer
@@ -11,11 +13,9 @@ from core.store.database import Database
 
 def imported_kinds(reach: Reach, database: Database, sealer: Sealer) -> Mapping[str, Build]:
     """Give how each kind is built. Secrets are opened only inside a call."""
-    del reach, database, sealer
-    return {}
+    return {mcp.KIND: mcp.build_mcp(reach, database, sealer)}
 
 
 def imported_readers(reach: Reach, database: Database, sealer: Sealer) -> Mapping[str, Reader]:
     """Give how each kind is read when somebody imports one, or reads it again."""
-    del reach, database, sealer
-    return {}
+    return {mcp.KIND: mcp.McpReader(reach, Vault(database, sealer))}

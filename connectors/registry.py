@@ -20,6 +20,7 @@ from connectors.tasks.connector import TasksConnector
 from connectors.web.connector import WebConnector
 from core.digest import canonical
 from core.errors import Conflict, NotFound
+from core.mcp_entries import McpEntries
 from core.permissions import Role
 from core.policy import CallFacts, Ruling, evaluate
 from core.smtp import SmtpSettings
@@ -195,11 +196,12 @@ def _action_shown(action: BoundAction) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Reach:
-    """What the settings say of the world outside: the mail server, and the private services that calls may go to."""
+    """What the settings say of the world outside: the mail server, what calls may reach, and the MCP servers."""
 
     smtp: SmtpSettings | None = None
     private_hosts: tuple[str, ...] = ()
     resolve: Resolve = resolve_by_system
+    mcp_servers: McpEntries = ()
 
 
 def native_connectors(database: Database, files_root: Path, reach: Reach = Reach()) -> list[Connector]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import Misconfigured
+from core.mcp_entries import McpEntries, check_servers
 from core.oidc_entries import OidcEntries, check_names
 from core.smtp import SmtpSettings
 
@@ -230,6 +231,11 @@ class Settings(BaseSettings):
     )
     private_hosts: Hosts = Field(
         (), description="What calls by HTTP may reach besides the internet: `HOST:PORT` or `NETWORK/BITS`, by commas."
+    )
+    mcp_servers: Annotated[McpEntries, AfterValidator(check_servers)] = Field(
+        (),
+        description="MCP servers that workspaces may import by name: `[[mcp_servers]]` tables with `name` and "
+        "`command` or `url`, or JSON in the environment ([connectors.md](connectors.md)).",
     )
 
     # Limits

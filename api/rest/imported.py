@@ -168,7 +168,9 @@ def _check_name(here: Context, name: str) -> None:
 
 
 def _reader(here: Context, kind: str) -> Reader:
-    readers = imported_readers(Reach(here.settings.smtp, here.settings.private_hosts), here.database, here.sealer)
+    settings = here.settings
+    reach = Reach(settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers)
+    readers = imported_readers(reach, here.database, here.sealer)
     reader = readers.get(kind)
     if reader is None:
         message = f"Of this kind nothing can be imported; there are: {', '.join(sorted(readers))}."

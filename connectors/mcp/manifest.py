@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from connectors.manifest import ActionSpec, ConnectorManifest, Effect, Risk
 from connectors.mcp.schema import BadSchema, arguments_schema
+from connectors.sources import LeftOut
 from core.digest import canonical
-from core.text import reveal
+from core.text import is_hidden, reveal
 from core.values import Value
 
 MAX_TOOLS = 500
@@ -22,18 +23,22 @@ _MAX_DESCRIPTION = 600
 _MAX_EXAMPLE = 120
 _HASH = 6
 _WORDS = re.compile(r"[a-z0-9]+")
+MAX_WARNINGS = 50
+_ORDERS = re.compile(
+    r"<\s*/?\s*(?:important|system|secret|instructions?)\b|\b(?:ignore|disregard|forget)\b[^.\n]{0,40}\b(?:previous|prior|above|"
+    r"instructions?|rules?)\b|\bdo not (?:tell|mention|inform|show)\b|\bbefore (?:using|calling) (?:this|any)\b|"
+    r"(?:~|/home/|/root)/?\.ssh|\bid_rsa\b|\b(?:system|developer) prompt\b",
+    re.IGNORECASE,
+)
+"""How descriptions that give orders to a model were seen to be written; a hint to whoever reviews, no defence."""
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class Pinned(Value):
-    """One action's tool: its name as the server has it, and the digest of all that it said of it.
-
-    `idempotent` is the server's word, which counts once a person has said what risk it is.
-    """
+    """One action's tool: its name as the server has it, and the digest of all that it said of it."""
 
     tool: str
     digest: str
-    idempotent: bool = False
 
 
 class Offer(Value):
@@ -41,7 +46,8 @@ class Offer(Value):
 
     manifest: ConnectorManifest
     pins: dict[str, Pinned]
-    left_out: tuple[dict[str, str], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
     digest: str
 
 
@@ -55,7 +61,8 @@ def offer_of(name: str, server: str, tools: Sequence[Tool]) -> Offer:
     """Make a manifest of a server's tools. `name` is ours for it. Raises ValueError when nothing is left of them."""
     actions: list[ActionSpec] = []
     pins: dict[str, Pinned] = {}
-    left_out: list[dict[str, str]] = []
+    left_out: list[LeftOut] = []
+    warnings: list[str] = []
     shadowed = _twice([tool.name for tool in tools])
     for tool in tools[:MAX_TOOLS]:
         try:
@@ -63,12 +70,12 @@ def offer_of(name: str, server: str, tools: Sequence[Tool]) -> Offer:
             action = action_of(tool, pins)
             pin = pin_of(tool)
         except (BadSchema, ValidationError, ValueError) as error:
-            left_out.append({"name": reveal(tool.name)[:100], "why": _why(error)})
+            left_out.append(LeftOut(name=reveal(tool.name)[:100], why=_why(error)))
             continue
         actions.append(action)
-        hints = tool.annotations
-        pins[action.name] = Pinned(tool=tool.name, digest=pin, idempotent=bool(hints and hints.idempotent_hint))
-    left_out += [{"name": reveal(tool.name)[:100], "why": "there are too many"} for tool in tools[MAX_TOOLS:]]
+        warnings += _suspicions(action.name, tool)
+        pins[action.name] = Pinned(tool=tool.name, digest=pin)
+    left_out += [LeftOut(name=reveal(tool.name)[:100], why="there are too many") for tool in tools[MAX_TOOLS:]]
     if not actions:
         message = "The server offers no tool that can be used."
         raise ValueError(message)
@@ -81,13 +88,16 @@ def offer_of(name: str, server: str, tools: Sequence[Tool]) -> Offer:
         actions=tuple(actions),
     )
     digest = hashlib.sha256(canonical({one: pin.digest for one, pin in pins.items()})).hexdigest()
-    return Offer(manifest=manifest, pins=pins, left_out=tuple(left_out), digest=digest)
+    return Offer(
+        manifest=manifest, pins=pins, left_out=tuple(left_out), warnings=tuple(warnings[:MAX_WARNINGS]), digest=digest
+    )
 
 
 def action_of(tool: Tool, taken: Collection[str]) -> ActionSpec:
     """Make an action of a tool. Raises ValueError for one that cannot be used.
 
-    Nobody vouches for what a server says of itself: nothing passes for reading, and it destroys unless it denies that.
+    Nobody vouches for what a server says of itself: nothing passes for reading, it
+    destroys unless it denies that, and that it may be repeated counts only once a person has said what risk it is.
     """
     hints = tool.annotations
     harmless = hints is not None and (hints.read_only_hint or hints.destructive_hint is False)
@@ -99,7 +109,7 @@ def action_of(tool: Tool, taken: Collection[str]) -> ActionSpec:
         title=shown,
         description=(reveal(tool.description or "").strip() or shown)[:_MAX_DESCRIPTION],
         risk=Risk.WRITE if harmless else Risk.DESTRUCTIVE,
-        effect=Effect.AT_MOST_ONCE,
+        effect=Effect.IDEMPOTENT if hints is not None and hints.idempotent_hint else Effect.AT_MOST_ONCE,
         untrusted=True,
         schema_=arguments_schema(tool.input_schema),
         examples=(shown[:_MAX_EXAMPLE].replace("{", "(").replace("}", ")"),),
@@ -119,20 +129,18 @@ def name_of(tool: str, taken: Collection[str]) -> str:
     return f"{plain[: MAX_NAME - _HASH - 2].rstrip('_')}_h{mark}"
 
 
-def reviewed(
-    manifest: ConnectorManifest, pins: Mapping[str, Pinned], enabled: Collection[str], risks: Mapping[str, str]
-) -> ConnectorManifest:
-    """Give the manifest as a reviewer left it: only what is enabled, each of the risk that was said of it."""
-    actions = [_as_said(one, pins[one.name], risks.get(one.name)) for one in manifest.actions if one.name in enabled]
-    return manifest.model_copy(update={"actions": tuple(actions)})
-
-
-def _as_said(action: ActionSpec, pin: Pinned, said: str | None) -> ActionSpec:
-    if said is None:
-        return action
-    risk = Risk(said)
-    effect = Effect.IDEMPOTENT if pin.idempotent else Effect.AT_MOST_ONCE
-    return action.model_copy(update={"risk": risk, "effect": Effect.READ if risk is Risk.READ else effect})
+def _suspicions(name: str, tool: Tool) -> list[str]:
+    """Say what a reviewer should look at twice."""
+    said = canonical(tool.model_dump(mode="json", exclude_none=True, include={"title", "description", "input_schema"}))
+    text = said.decode()
+    found = []
+    if _ORDERS.search(text[:100_000]):
+        found.append(f"{name}: what the server says of it reads like orders to the assistant.")
+    if any(is_hidden(one) for one in tool.description or ""):
+        found.append(f"{name}: its description has hidden characters.")
+    if len(tool.description or "") > _MAX_DESCRIPTION:
+        found.append(f"{name}: its description is longer than what is shown and given to the model.")
+    return found
 
 
 def _check_alone(name: str, shadowed: Collection[str]) -> None:

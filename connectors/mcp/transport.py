@@ -63,7 +63,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class Transport(httpx2.AsyncHTTPTransport):
-    """httpx2's own transport on a guarded pool, with limits on what comes back. `refused` is the last status >= 400."""
+    """httpx2's own transport on a guarded pool, with limits on what comes back. `refused` is the last answer >= 400."""
 
     def __init__(self, guard: Guard) -> None:
         """Take the guard."""
@@ -83,7 +83,7 @@ class Transport(httpx2.AsyncHTTPTransport):
         except BaseException:
             await response.aclose()
             raise
-        if response.is_error:
+        if response.is_error and request.method == "POST":
             self.refused = response
         assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - what an async transport gives
         response.stream = _Counted(response.stream)

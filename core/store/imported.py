@@ -186,6 +186,13 @@ def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]
     return found or ["changed: how its calls are made"]
 
 
+async def note_changed(session: AsyncSession, imported_id: str, digest: str, why: str) -> None:
+    """Let nothing of it be used until somebody has reviewed what it became; `digest` is of what was reviewed."""
+    row = await session.get(Imported, imported_id, with_for_update=True, populate_existing=True)
+    if row is not None and row.state == READY and row.digest == digest:
+        row.state, row.detail, row.updated_at = CHANGED, why, now()
+
+
 async def remove(work: Work, audit: AuditTrail, who: Principal, imported_id: str) -> None:
     """Take it away for good, with its credential. Raises NotAllowed, NotFound."""
     row = await one(work.session, who, imported_id, lock=True)
