@@ -17,7 +17,7 @@ class Begin(Value):
     `loopback_port`: a command line waits at 127.0.0.1 there for the ticket, in place of the page.
     """
 
-    purpose: Purpose = "sign-in"
+    purpose: Purpose = Field("sign-in", examples=["link"])
     loopback_port: Annotated[int, Field(ge=1024, le=65535)] | None = None
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from api.asks import NewAsk, Taken
 from api.rest.context import Here, PathId, Who
@@ -22,14 +22,14 @@ Wait = Annotated[float, Query(ge=0, le=MAX_WAIT, description="Seconds to hold th
 class Claim(Value):
     """Which revision is taken: the digest of what was approved. Sent twice under one `claim`, it is one taking."""
 
-    digest: Annotated[SafeStr, StringConstraints(max_length=200)]
-    claim: ClientId | None = None
+    digest: Annotated[SafeStr, StringConstraints(max_length=200)] = Field(examples=["sha256:5f1d"])
+    claim: ClientId | None = Field(None, examples=["deploy-42"])
 
 
 class Outcome(Report):
     """What came of it, in your own words."""
 
-    detail: Annotated[SafeStr, StringConstraints(max_length=2_000)] = ""
+    detail: Annotated[SafeStr, StringConstraints(max_length=2_000)] = Field("", examples=["Deployed in 40 s."])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"description": "It was asked before."}})

@@ -30,7 +30,9 @@ _Time = Annotated[AwareDatetime | None, Query()]
 class Published(Value):
     """Heads of chains as they were published, to compare with."""
 
-    heads: Annotated[tuple[Head, ...], Field(max_length=_MOST_HEADS)]
+    heads: Annotated[tuple[Head, ...], Field(max_length=_MOST_HEADS)] = Field(
+        examples=[[{"workspace_id": "wks_1", "number": 240, "mac": "9c1f", "at": "2026-11-20T18:00:00Z"}]]
+    )
 
 
 @router.get("")

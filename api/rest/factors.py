@@ -44,7 +44,7 @@ class NewPasskey(Value):
 class Rename(Value):
     """What to call it."""
 
-    name: Name
+    name: Name = Field(examples=["Phone"])
 
 
 @router.post("/totp", status_code=status.HTTP_201_CREATED)

@@ -35,7 +35,7 @@ class GroupChange(Value):
 class NewMember(Value):
     """Whom to put into a group."""
 
-    user_id: Id
+    user_id: Id = Field(examples=["usr_1"])
 
 
 @router.get("")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.responses import RedirectResponse
+from pydantic import Field
 
 from api.oidc.values import Begin, Begun, ProviderView, Returned
 from api.proving.place import Place, place_of
@@ -28,7 +29,7 @@ _COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 class Ticket(Value):
     """What the way back from a provider brought; worth something once, in the browser that began."""
 
-    ticket: Secret
+    ticket: Secret = Field(examples=["p7Zk2d9WqLm4"])
 
 
 def browser_of(request: Request) -> str | None:

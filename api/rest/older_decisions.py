@@ -24,7 +24,7 @@ _UNDER_WAY = {CallState.PROPOSED, CallState.AWAITING, CallState.RUNNING}
 class OlderDecision(Value):
     """An answer without a digest: `decision_id` is the approval's id; `modifications` are laid over its arguments."""
 
-    decision_id: Id
+    decision_id: Id = Field(examples=["apr_1"])
     approved: Annotated[bool, Field(strict=True)]
     modifications: dict[str, Any] | None = None
     comment: Annotated[SafeStr, StringConstraints(max_length=2000)] | None = None

@@ -22,21 +22,21 @@ Second = Annotated[ByCode | ByPasskey, Field(discriminator="method")]
 class SecondStep(Value):
     """The second step of a sign-in that answered `second_factor_required`."""
 
-    ceremony_id: Secret
-    proof: Second
+    ceremony_id: Secret = Field(examples=["cer_1"])
+    proof: Second = Field(examples=[{"method": "totp", "code": "492039"}])
 
 
 class PasskeySignIn(Value):
     """A sign-in by a passkey alone; with several workspaces, to which (else the first)."""
 
     proof: ByPasskey
-    workspace_id: Secret | None = None
+    workspace_id: Secret | None = Field(None, examples=["wks_1"])
 
 
 class AskOptions(Value):
     """For the second step of a sign-in: its `ceremony_id`."""
 
-    ceremony_id: Secret | None = None
+    ceremony_id: Secret | None = Field(None, examples=["cer_1"])
 
 
 @router.get("/session")

@@ -34,7 +34,7 @@ class Change(Value):
 class SamePerson(Value):
     """Which other user it is."""
 
-    user_id: Id
+    user_id: Id = Field(examples=["usr_1"])
 
 
 @router.get("")

@@ -1,6 +1,7 @@
 """The workspace: its name, and how much it leaves to its assistant."""
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from api.rest.context import Here, Who
 from core.store import workspaces
@@ -10,10 +11,10 @@ from core.views import WorkspaceView
 router = APIRouter(prefix="/workspace", tags=["workspace"])
 
 
-class NewMode(Value):
+class ModeOfOperation(Value):
     """The mode to run in: manual, assisted, autonomous or emergency."""
 
-    mode: OperationMode
+    mode: OperationMode = Field(examples=[OperationMode.ASSISTED])
 
 
 @router.get("")
@@ -24,6 +25,6 @@ async def show(here: Here, who: Who) -> WorkspaceView:
 
 
 @router.put("/mode")
-async def change_mode(here: Here, who: Who, body: NewMode) -> WorkspaceView:
+async def change_mode(here: Here, who: Who, body: ModeOfOperation) -> WorkspaceView:
     """Run the workspace in another mode. Owners and admins may; approvers may stop everything (emergency)."""
     return await here.intake.change_mode(who, body.mode)
