@@ -5,12 +5,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from connectors.base import PermanentFailure
 from core.clock import now
 from core.errors import AssentError, Invalid
 from core.ids import new_id
 from core.sealing import Sealer
 from core.store.database import Database
-from core.tables.connect import Connection
+from core.store.imported import READY
+from core.tables.connect import Connection, Imported
 from core.values import Value
 
 _TABLE = "connections"
@@ -80,23 +82,38 @@ class Credential(Value):
 
 
 class Vault:
-    """Opens what connections hold."""
+    """Opens what connections hold, for a call that is about to be made."""
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         """Take where they are, and what opens them."""
         self._database = database
         self._sealer = sealer
 
-    async def open(self, connection_id: str | None) -> Credential | None:
-        """Give a connection's credential; None when there is none, or it was removed."""
-        if connection_id is None:
-            return None
+    async def enter(self, built_of: Imported, action: str) -> Credential | None:
+        """See that an imported connector still is as it was built, and give what it signs in with, if anything.
+
+        Raises PermanentFailure when it was changed, disabled or removed; other processes hear of that a little later.
+        """
         async with self._database.reading() as session:
-            row = await session.get(Connection, connection_id)
+            row = await session.get(Imported, built_of.id)
+            if row is None or row.state != READY or row.digest != built_of.digest or action not in row.enabled:
+                raise PermanentFailure("This imported connector was changed, disabled or removed.")
+            found = await session.get(Connection, row.connection_id) if row.connection_id is not None else None
+        return self.open(found)
+
+    def open(self, row: Connection | None) -> Credential | None:
+        """Give a connection's credential; None when there is none, or it was removed."""
         if row is None or row.removed_at is not None or row.key_id is None or row.ciphertext is None:
             return None
         secret = self._sealer.open(_TABLE, row.id, row.key_id, row.ciphertext)
         return Credential.model_validate({**(row.settings or {}), "secret": secret})
+
+    async def of(self, row: Imported) -> Credential | None:
+        """Give what an imported connector signs in with, to read it again."""
+        if row.connection_id is None:
+            return None
+        async with self._database.reading() as session:
+            return self.open(await session.get(Connection, row.connection_id))
 
 
 def seal(sealer: Sealer, workspace_id: str, connector: str, by: str, credential: Credential) -> Connection:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, status
 from pydantic import Field, SecretStr, StringConstraints
 
-from api.rest.context import Context, Here, PathId, Who
+from api.rest.context import Context, Here, PathId, Proved, Who
 from api.rest.pages import Cursor, Limit, Page
 from connectors.credentials import Credential, parse_credential, seal
 from connectors.kinds import imported_readers
@@ -107,7 +107,7 @@ async def show(here: Here, who: Who, imported_id: PathId) -> ImportedShown:
 
 
 @router.put("/{imported_id}/actions")
-async def review(here: Here, who: Who, imported_id: PathId, body: Review) -> ImportedShown:
+async def review(here: Here, who: Proved, imported_id: PathId, body: Review) -> ImportedShown:
     """Say which actions may be used, and what risk they are. Consent and grants that another review gave are void."""
     async with change(here.database, here.rooms) as work:
         row = await imported.review(
