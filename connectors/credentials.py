@@ -99,22 +99,20 @@ class Vault:
             if row is None or row.state != READY or row.digest != built_of.digest or action not in row.enabled:
                 raise PermanentFailure("This imported connector was changed, disabled or removed.")
             found = await session.get(Connection, row.connection_id) if row.connection_id is not None else None
-        return self.open(found)
+        return self._opened(found)
 
-    def open(self, row: Connection | None) -> Credential | None:
+    async def open(self, connection_id: str | None) -> Credential | None:
         """Give a connection's credential; None when there is none, or it was removed."""
+        if connection_id is None:
+            return None
+        async with self._database.reading() as session:
+            return self._opened(await session.get(Connection, connection_id))
+
+    def _opened(self, row: Connection | None) -> Credential | None:
         if row is None or row.removed_at is not None or row.key_id is None or row.ciphertext is None:
             return None
         secret = self._sealer.open(_TABLE, row.id, row.key_id, row.ciphertext)
         return Credential.model_validate({**(row.settings or {}), "secret": secret})
-
-    async def of(self, row: Imported) -> Credential | None:
-        """Give what an imported connector signs in with, to read it again."""
-        if row.connection_id is None:
-            return None
-        async with self._database.reading() as session:
-            return self.open(await session.get(Connection, row.connection_id))
-
 
 def seal(sealer: Sealer, workspace_id: str, connector: str, by: str, credential: Credential) -> Connection:
     """Make the row of a credential."""

@@ -101,7 +101,7 @@ class _Builder:
                 self._spend(1)
                 self._put(_scalar(event), event.anchor, 1)
             elif isinstance(event, yaml.AliasEvent):
-                self._alias(event.anchor)
+                self._alias(event.anchor or "")
             elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                 self._begin(event)
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):

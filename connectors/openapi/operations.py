@@ -197,9 +197,11 @@ class _Arguments:
             raise Unusable("a name in what it takes cannot be shown")
         argument = argument_name(name, place, set(self._properties))
         style, explode = _style(given, place)
-        content = given.get("content")
+        content, schema = given.get("content"), given.get("schema")
         as_json = isinstance(content, dict)
-        schema = next(iter(content.values()), {}).get("schema") if isinstance(content, dict) else given.get("schema")
+        if isinstance(content, dict):
+            written = next(iter(content.values()), None)
+            schema = written.get("schema") if isinstance(written, dict) else {}
         found = self._converter.convert(given if schema is None else schema)
         self._put(argument, found, given, f"In the {place}.", required=place == "path" or given.get("required") is True)
         self.parameters.append(

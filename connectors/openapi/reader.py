@@ -105,7 +105,9 @@ def import_document(name: str, text: str, url: str | None = None, base_url: str 
         "bindings": bindings,
         "keys": [key.model_dump() for key in keys],
     }
-    bound = {"manifest": manifest.model_dump(mode="json", by_alias=True), "source": source}
+    said_of = manifest.model_dump(mode="json", by_alias=True)
+    said_of["actions"].sort(key=lambda action: action["name"])  # another order is no other document
+    bound = {"manifest": said_of, "source": source}
     return Found(
         manifest=manifest,
         source=source,
@@ -148,7 +150,7 @@ def _actions(
             made = maker.make(operation, set(actions))
             name = made.action["name"]
             actions[name] = ActionSpec.model_validate(made.action)
-            bindings[name] = made.binding.model_dump()
+            bindings[name] = made.binding.model_dump(mode="json")
         except Unusable as why:
             left_out.append(LeftOut(name=operation.label, why=str(why)))
         except (ValidationError, RecursionError):
