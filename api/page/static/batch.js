@@ -1,7 +1,7 @@
 // Like requests that came together: each opened by itself, then decided all at once, or one by one.
 
 import { approvalCard, headline } from "./approval.js";
-import { h, keyed, reveal } from "./dom.js";
+import { busy, h, keyed, reveal } from "./dom.js";
 import { words } from "./words.js";
 
 let batches = 0;
@@ -44,17 +44,16 @@ function newBatch({ batch, action }, actions) {
   async function decide(verdict) {
     const comment = reason.value.trim() || null;
     if (!comment && shown.some((one) => one.plan?.comment_required)) return (note.textContent = words.commentNeeded), reason.focus();
-    yes.disabled = no.disabled = true;
-    note.textContent = words.deciding;
+    const release = busy(note, [yes, no], words.deciding);
     try {
       const refused = (await actions.decideMany(shown, verdict, comment)).filter((one) => one.problem);
+      release();
       gate();
       if (refused.length) note.textContent = words.batchRefused(refused.map((one) => `${nameOf(one.approval_id)}: ${reveal(one.problem.detail)}`));
     } catch (problem) {
+      release();
       gate();
       note.textContent = problem.message;
-    } finally {
-      no.disabled = false;
     }
   }
 

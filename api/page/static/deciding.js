@@ -1,6 +1,6 @@
 // The end of a card that waits for this person: approve, change and approve, always allow, answer, reject.
 
-import { h, reveal } from "./dom.js";
+import { busy, h, reveal } from "./dom.js";
 import { argumentsForm } from "./form.js";
 import { answerForm, isQuestion } from "./question.js";
 import { rememberForm } from "./remember.js";
@@ -44,13 +44,12 @@ export function decision(approval, actions, gate, { isPart }) {
   async function decide(verdict, more = {}, place = null) {
     const comment = reason.value.trim() || null;
     if (needsComment && !comment) return (note.textContent = words.commentNeeded), reason.focus();
-    for (const one of form.querySelectorAll("button")) one.disabled = true;
-    note.textContent = words.deciding;
+    const release = busy(note, form.querySelectorAll("button"), words.deciding);
     try {
       const answer = await actions.decide(approval, verdict, comment, more);
-      note.textContent = answer.state === "received" ? words.kept : "";
+      if (answer.state === "received") note.textContent = words.kept; // else the card is drawn anew
     } catch (problem) {
-      for (const one of form.querySelectorAll("button")) one.disabled = false;
+      release();
       gate.watch();
       note.textContent = place && problem.status === 422 ? words.notTaken : problem.message;
       if (place && problem.status === 422) place.fail(problem.message);

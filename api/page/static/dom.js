@@ -53,3 +53,17 @@ export const clock = (at) => new Date(at).toLocaleString(undefined, { dateStyle:
 
 // The time alone, on the same day.
 export const hour = (at) => (new Date(at).toDateString() === new Date().toDateString() ? new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }) : clock(at));
+
+// While something is sent its buttons are off, and the focus of the one that was pressed waits at the note: a disabled
+// button would lose it. Gives what turns them on again.
+export function busy(note, buttons, text) {
+  const pressed = [...buttons].includes(document.activeElement) ? document.activeElement : null;
+  note.tabIndex = -1;
+  note.textContent = text;
+  if (pressed) note.focus();
+  for (const one of buttons) one.disabled = true;
+  return () => {
+    for (const one of buttons) one.disabled = false;
+    if (document.activeElement === note) pressed?.focus();
+  };
+}

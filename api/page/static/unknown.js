@@ -1,6 +1,6 @@
 // A call of which nobody knows whether it took effect: a person looks, and says.
 
-import { h, reveal } from "./dom.js";
+import { busy, h, reveal } from "./dom.js";
 import { argumentsList } from "./facts.js";
 import { words } from "./words.js";
 
@@ -18,13 +18,11 @@ export function unknownCard(call, actions, { withLink = false } = {}) {
   return card;
 
   async function say(outcome) {
-    for (const one of buttons) one.disabled = true;
-    note.textContent = words.deciding;
+    const release = busy(note, buttons, words.deciding);
     try {
       await actions.settle(call, outcome, detail.value.trim() || null);
-      note.textContent = "";
     } catch (problem) {
-      for (const one of buttons) one.disabled = false;
+      release();
       note.textContent = problem.message;
     }
   }
