@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.talk import import_commands
 from cli.talk.choices import Json, with_server
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A connector, as `assent connectors list` names it.")]
@@ -14,6 +15,7 @@ def group() -> typer.Typer:
     app = typer.Typer()
     app.command("list")(list_)
     app.command()(check)
+    import_commands.add_to(app)
     return app
 
 
