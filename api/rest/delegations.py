@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from api.rest.context import Here, PathId, Who
+from api.rest.context import Here, PathId, Proved, Who
 from api.rest.pages import Cursor, Limit, Page
 from connectors.manifest import Risk
 from core.ids import Id
@@ -48,7 +48,7 @@ async def list_delegations(
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create(here: Here, who: Who, body: NewDelegation) -> DelegationView:
+async def create(here: Here, who: Proved, body: NewDelegation) -> DelegationView:
     """Let somebody decide in your place for a time. They cannot pass it on; you still decide, too."""
     await here.limits.check("decision", who.user_id)
     wish = Wish(

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, status
 from pydantic import Field, StringConstraints
 
-from api.rest.context import Here, PathId, Who
+from api.rest.context import Here, PathId, Proved, Who
 from api.rest.pages import Cursor, Limit, Page
 from core.ids import Id
 from core.store import groups
@@ -85,7 +85,7 @@ async def list_members(
 
 
 @router.post("/{group_id}/members")
-async def add_member(here: Here, who: Who, group_id: PathId, body: NewMember) -> GroupView:
+async def add_member(here: Here, who: Proved, group_id: PathId, body: NewMember) -> GroupView:
     """Put a person into a group; owners and admins may."""
     async with change(here.database, here.rooms) as work:
         return await groups.add(work, here.audit, who, group_id, body.user_id)

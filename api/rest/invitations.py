@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, status
 from pydantic import Field
 
 from api.rest.auth import Email, PersonName, Secret
-from api.rest.context import Here, PathId, Who, address_of
+from api.rest.context import Here, PathId, Proved, Who, address_of
 from api.rest.pages import Cursor, Limit, Page
 from api.signing import SignedIn
 from core.passwords import Password
@@ -48,7 +48,7 @@ async def list_invitations(here: Here, who: Who, limit: Limit = 50, cursor: Curs
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def invite(here: Here, who: Who, body: Invite) -> Invited:
+async def invite(here: Here, who: Proved, body: Invite) -> Invited:
     """Invite somebody; owners and admins may."""
     await here.limits.check("invitation", who.user_id)
     async with change(here.database, here.rooms) as work:

@@ -46,8 +46,14 @@ async def list_tokens(
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create(here: Here, who: Who, body: NewToken) -> MadeToken:
-    """Make a token for a program: it acts as you, within its scopes. `decide` lets it approve; ask for it knowingly."""
+    """Make a token for a program: it acts as you, within its scopes. `decide` lets it approve; ask for it knowingly.
+
+    For `admin` you have to prove afresh who you are: such a token is not asked for that.
+    """
     await here.limits.check("token", who.user_id)
+    if Scope.ADMIN in body.scopes and not who.is_program:
+        async with here.database.reading() as session:
+            await here.proving.require_fresh(session, who)
     async with change(here.database, here.rooms) as work:
         view, secret = await api_tokens.create(
             work, here.audit, who, name=body.name, days=body.days, scopes=body.scopes

@@ -72,21 +72,21 @@ async def disable_user(here: Here, who: Who, user_id: PathId) -> PersonView:
 
 
 @router.post("/{user_id}/enable")
-async def enable_user(here: Here, who: Who, user_id: PathId) -> PersonView:
+async def enable_user(here: Here, who: Proved, user_id: PathId) -> PersonView:
     """Let a person in again."""
     async with change(here.database, here.rooms) as work:
         return await people.enable(work, here.audit, who, user_id)
 
 
 @router.post("/{user_id}/same-person-as")
-async def state_same_person(here: Here, who: Who, user_id: PathId, body: SamePerson) -> PersonView:
+async def state_same_person(here: Here, who: Proved, user_id: PathId, body: SamePerson) -> PersonView:
     """State that two users are one person, whom a quorum counts once; owners and admins may, of their workspace."""
     async with change(here.database, here.rooms) as work:
         return await persons.state_same(work, here.audit, who, user_id, body.user_id)
 
 
 @router.delete("/{user_id}/same-person-as")
-async def take_back_same_person(here: Here, who: Who, user_id: PathId) -> PersonView:
+async def take_back_same_person(here: Here, who: Proved, user_id: PathId) -> PersonView:
     """Take that back."""
     async with change(here.database, here.rooms) as work:
         return await persons.take_back(work, here.audit, who, user_id)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen
 from cli.talk.server import Server
 from core.errors import NotFound
@@ -38,8 +39,8 @@ async def show_conversation(server: Server, screen: Screen, conversation_id: str
 async def change(
     server: Server, screen: Screen, method: str, path: str, body: dict[str, Any] | None, done: str
 ) -> None:
-    """Send one change and say that it is done."""
-    answer = await server.ask(method, path, body=body)
+    """Send one change and say that it is done; where it takes a fresh proof of who this is, ask for that first."""
+    answer = await once_proved(server, screen, lambda: server.ask(method, path, body=body))
     if screen.json:
         screen.data(answer)
     elif answer and "id" in answer:

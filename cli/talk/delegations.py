@@ -5,6 +5,7 @@ from typing import Any
 
 from cli.talk.conversations import change
 from cli.talk.people import find_person
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen
 from cli.talk.server import Server
 from cli.talk.until import parse_until
@@ -32,7 +33,7 @@ async def delegate(
     body |= {"actions": sorted(set(actions))} if actions else {}
     if instead_of is not None:
         body["from_user_id"] = await _find(server, instead_of)
-    answer = await server.post("/delegations", body)
+    answer = await once_proved(server, screen, lambda: server.post("/delegations", body))
     if screen.json:
         screen.data(answer)
         return

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cli.talk.conversations import change
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen
 from cli.talk.server import Server
 
@@ -21,7 +22,7 @@ async def list_users(server: Server, screen: Screen) -> None:
 
 async def invite(server: Server, screen: Screen, email: str, role: str) -> None:
     """Make an invitation and show its link, which is shown only once."""
-    answer = await server.post("/invitations", {"email": email, "role": role})
+    answer = await once_proved(server, screen, lambda: server.post("/invitations", {"email": email, "role": role}))
     if screen.json:
         screen.data(answer)
         return

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cli.talk.conversations import change
+from cli.talk.proving import once_proved
 from cli.talk.screen import Screen
 from cli.talk.server import Server
 from core.clock import now
@@ -24,7 +25,7 @@ async def list_tokens(server: Server, screen: Screen, *, everybody: bool) -> Non
 async def create_token(server: Server, screen: Screen, name: str, days: int | None, scopes: Sequence[Scope]) -> None:
     """Make a token and show it, which happens only once."""
     body = {"name": name, "days": days} | ({"scopes": [scope.value for scope in scopes]} if scopes else {})
-    answer = await server.post("/tokens", body)
+    answer = await once_proved(server, screen, lambda: server.post("/tokens", body))
     if screen.json:
         screen.data(answer)
         return

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, or_, select
+from sqlalchemy import BindParameter, ColumnElement, String, and_, bindparam, cast, exists, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.consent import ConsentPlan, Decider, Party
-from core.permissions import Principal
+from core.permissions import Principal, Role
+from core.tables.base import UtcDateTime
 from core.tables.consent import Approval, ApprovalParty, Delegation
 from core.tables.identity import Group, GroupMember
 from core.tables.people import Membership, User
@@ -18,6 +19,8 @@ from core.views import DeciderView
 SHOWN = 50
 Way = tuple[str, str]
 """One way to be entitled: role, group or user, and which."""
+_CLOCK = bindparam("now", callable_=now, type_=UtcDateTime())
+"""The time at which a statement runs, not at which it was made: `core.store.approvals` keeps one."""
 
 
 def ways(plan: ConsentPlan, stage: int, requester_id: str, *, escalated: bool) -> set[Way]:
@@ -72,7 +75,10 @@ async def person_of(session: AsyncSession, workspace_id: str, user_id: str) -> s
 
 
 async def delegators_of(session: AsyncSession, approval: Approval, user_id: str, at: datetime) -> list[Decider]:
-    """Give, as they stand now, the people in whose place this one may decide that approval."""
+    """Give, as they stand now, the people in whose place this one may decide that approval. A viewer: in nobody's."""
+    deputy = await decider_of(session, approval.workspace_id, user_id)
+    if deputy is None or deputy.role == Role.VIEWER:
+        return []
     statement = select(Delegation).where(_holds(at), Delegation.to_user_id == user_id)
     statement = statement.where(Delegation.workspace_id == approval.workspace_id).order_by(Delegation.id)
     found: list[Decider] = []
@@ -92,7 +98,7 @@ def covers(delegation: Delegation, action: str, risk: str) -> bool:
     )
 
 
-def _holds(at: datetime) -> ColumnElement[bool]:
+def _holds(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return and_(Delegation.revoked_at.is_(None), Delegation.starts_at <= at, Delegation.ends_at > at)
 
 
@@ -131,7 +137,8 @@ def _by_delegation(who: Principal) -> Any:
         )
         .join(User, User.id == Delegation.from_user_id)
         .join(ApprovalParty, ApprovalParty.approval_id == Approval.id)
-        .where(_holds(now()), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
+        .where(_holds(_CLOCK), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
+        .where(literal(who.role != Role.VIEWER))
         .where(Delegation.workspace_id == Approval.workspace_id)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .where(_names(Delegation.risks, Approval.risk), _names(Delegation.actions, Approval.action), theirs)
@@ -156,6 +163,7 @@ async def deputies(
         .join(User, User.id == Delegation.to_user_id)
         .join(Membership, (Membership.user_id == User.id) & (Membership.workspace_id == Delegation.workspace_id))
         .where(_holds(now()), Delegation.workspace_id == approval.workspace_id, User.kind == "person")
+        .where(Membership.role != Role.VIEWER)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .order_by(Delegation.id)
     )

@@ -12,7 +12,7 @@ from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.events import ApprovalUpdated, DelegationChanged
 from core.ids import new_id
 from core.permissions import Principal, Role
-from core.store import approvals, consents, deciders, prompting, streams
+from core.store import approvals, consents, deciders, people, prompting, streams
 from core.store.audit import AuditTrail
 from core.store.visibility import may_decide
 from core.store.work import Work
@@ -99,6 +99,8 @@ async def _check_people(session: AsyncSession, who: Principal, wish: Wish) -> No
     if away is None or deputy is None:
         message = "There is no such person here."
         raise NotFound(message)
+    if away.user_id != who.user_id:
+        people.check_rank(who, Role(away.role))
     if away.person_id == deputy.person_id:
         message = "Nobody decides in their own place, by whatever account."
         raise Invalid(message)

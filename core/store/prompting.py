@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.consent import ConsentPlan
 from core.outgoing import Button, Headline, OutMessage, Plain
+from core.permissions import Role
 from core.store import deciders, deliveries, identities
 from core.store.deliveries import Wanted
 from core.store.work import Work
 from core.tables.connect import Delivery
 from core.tables.consent import Approval, Delegation
 from core.tables.identity import Identity
+from core.tables.people import Membership
 from core.tables.work import ToolCall
 from core.text import reveal
 from core.values import ApprovalState, CallState
@@ -86,11 +88,12 @@ async def eligible(session: AsyncSession, approval: Approval) -> set[str]:
 
 async def _deputies(session: AsyncSession, approval: Approval, people: Collection[str]) -> set[str]:
     at = now()
-    statement = select(Delegation).where(
-        Delegation.workspace_id == approval.workspace_id,
-        Delegation.revoked_at.is_(None),
-        Delegation.starts_at <= at,
-        Delegation.ends_at > at,
+    deputy = (Membership.user_id == Delegation.to_user_id) & (Membership.workspace_id == Delegation.workspace_id)
+    statement = (
+        select(Delegation)
+        .join(Membership, deputy)
+        .where(Delegation.workspace_id == approval.workspace_id, Delegation.revoked_at.is_(None))
+        .where(Delegation.starts_at <= at, Delegation.ends_at > at, Membership.role != Role.VIEWER)
     )
     rows = (await session.execute(statement)).scalars()
     return {

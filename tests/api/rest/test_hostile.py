@@ -1,0 +1,86 @@
+"""What somebody tries who wants consent without those who may give it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from core.clock import now
+from core.permissions import Role
+from core.tables.people import Membership, Session
+from tests.api.rest.house import House, Person
+from tests.api.rest.test_delegations import asked, hand, until
+
+
+async def grow_stale(house: House, who: Person) -> None:
+    """Let their last proof be long ago, as it is in a session that was stolen."""
+    async with house.database.writing() as session:
+        row = await session.get_one(Session, who.principal.session_id)
+        row.proved_at = now() - timedelta(days=1)
+
+
+WIDENING = [
+    ("/tokens", {"name": "x", "scopes": ["admin"]}),
+    ("/invitations", {"email": "thief@x.test", "role": "owner"}),
+    ("/groups/{group}/members", {"user_id": "{bo}"}),
+    ("/delegations", {"to_user_id": "{bo}", "ends_at": "{until}"}),
+    ("/users/{bo}/same-person-as", {"user_id": "{ana}"}),
+    ("/users/{bo}/enable", {}),
+]
+
+
+class TestAStolenSession:
+    """It is worth less than its person: nothing that makes it worth more is to be had with it."""
+
+    @pytest.mark.parametrize(("path", "body"), WIDENING)
+    async def test_widens_nobodys_rights(self, house, ana, bo, path, body):
+        group = (await ana.ask("POST", "/groups", json={"name": "finance"})).json()["id"]
+        known = {"{bo}": bo.principal.user_id, "{ana}": ana.principal.user_id, "{until}": until(), "{group}": group}
+        text = json.dumps(body)
+        for word, real in known.items():
+            path, text = path.replace(word, real), text.replace(word, real)
+        await grow_stale(house, ana)
+
+        answer = await ana.ask("POST", path, json=json.loads(text))
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "step_up_required")
+
+    async def test_splits_no_person_in_two(self, house, workspace_id, ana, bo):
+        cy = await house.person(workspace_id)
+        path = f"/users/{bo.principal.user_id}/same-person-as"
+        assert (await ana.ask("POST", path, json={"user_id": cy.principal.user_id})).status_code == 200
+        await grow_stale(house, ana)
+
+        assert (await ana.ask("DELETE", path)).status_code == 403
+
+    async def test_still_makes_a_token_that_only_talks(self, house, ana):
+        await grow_stale(house, ana)
+
+        assert (await ana.ask("POST", "/tokens", json={"name": "x", "scopes": ["chat", "read"]})).status_code == 201
+
+
+class TestInAnothersPlace:
+    async def test_an_admin_does_not_take_an_owners_place(self, house, workspace_id, ana):
+        admin = await house.person(workspace_id, Role.ADMIN)
+
+        answer = await hand(admin, admin, from_user_id=ana.principal.user_id)
+
+        assert answer.status_code == 403
+
+    async def test_an_admin_hands_no_owners_place_to_an_accomplice(self, house, workspace_id, ana, bo):
+        admin = await house.person(workspace_id, Role.ADMIN)
+
+        answer = await hand(admin, bo, from_user_id=ana.principal.user_id)
+
+        assert answer.status_code == 403
+
+    async def test_a_deputy_who_became_a_viewer_decides_nothing(self, house, workspace_id, ana, bo):
+        approval_id = await asked(house, ana)
+        assert (await hand(ana, bo)).status_code == 201
+        async with house.database.writing() as session:
+            row = await session.get_one(Membership, bo.principal.membership_id)
+            row.role = Role.VIEWER
+        body = {"verdict": "approve", "digest": "d" * 64, "decision_id": "one"}
+        answer = await bo.ask("POST", f"/approvals/{approval_id}/decision", json=body)
+
+        assert answer.status_code in (403, 404)
