@@ -207,6 +207,7 @@ class Intake:
             made = await decisions.resolve(work.session, who, approval, answer, new_id("dec"))
             refusal = verdicts.refused_at_the_door(approval, made)
             refusal = refusal or verdicts.refused_wish(who, approval, made, answer)
+            refusal = refusal or verdicts.unanswered(approval, answer)
             return await decisions.receive(work, self._audit, who, answer, made, refusal)
 
     async def _judge(self, decision: Decision) -> Decision:

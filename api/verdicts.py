@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from connectors.asked import is_answered
 from core.clock import now
 from core.errors import (
     AlreadyDecided,
@@ -84,6 +85,14 @@ def refused_wish(who: Principal, approval: Approval, made: DecisionMade | None, 
     return grants.refusal_of_wish(approval, answer.remember, answer.verdict, answer.arguments)
 
 
+def unanswered(approval: Approval, answer: Answer) -> str | None:
+    """Give the code of why a consent says nothing: a service wants a form filled in, and it was not."""
+    asks = approval.origin == approvals.QUESTION and answer.verdict is DecisionVerdict.APPROVE
+    if not asks or answer.arguments is not None or is_answered(approval.schema_, approval.arguments):
+        return None
+    return "answer_missing"
+
+
 def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> AssentError:
     """Make the error that tells a person why the answer does not count; `detail` says what is wrong with an edit."""
     facts = {"state": approval.state, "decided_by": approval.decided_by_name, "approval_id": approval.id}
@@ -95,6 +104,8 @@ def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> Ass
         return DigestMismatch("This is not what you were shown: look at it again, then decide.", **facts)
     if code == "not_valid":
         return Invalid(detail or "The changed arguments cannot be used.", **facts)
+    if code == "answer_missing":
+        return Invalid("This asks for an answer: fill in its form, then approve.", reason=code, **facts)
     if code == "assurance_too_low":
         return StepUpRequired(_STEP_UP, **facts)
     if code in _WISHES:

@@ -33,7 +33,8 @@ class Approvers(Value):
 class ApprovalInput(Value):
     """Starts `Approval`. `digest` is what a decision must quote; `requester_person_id` None: the requester's own id.
 
-    `plan` None: an old request, whose `approvers` say it all.
+    `plan` None: an old request, whose `approvers` say it all. `question`: a service asks it in the middle of a call,
+    which goes on whatever people say.
     """
 
     approval_id: Id
@@ -43,6 +44,7 @@ class ApprovalInput(Value):
     expires_at: datetime
     requester_person_id: Id | None = None
     plan: ConsentPlan | None = None
+    question: bool = False
 
 
 class DecisionMade(Value):
@@ -145,7 +147,7 @@ class ActInput(Value):
 
 
 class Acted(Value):
-    """What became of a tool call; its result stays in SQL. `again`: consent was void, and people are asked anew."""
+    """What became of a tool call; its result stays in SQL. `again`: people are asked anew, or what its service asks."""
 
     tool_call_id: Id
     state: CallState

@@ -110,7 +110,7 @@ class ChatTurn:
         return not self._stopped and not all(task.done() for task in asked)
 
     async def _ask_then_act(self, call: PlannedCall, request: ApprovalInput) -> None:
-        """Ask people, then act; where consent turned out void at the gate, they are asked again."""
+        """Ask people, then act; they are asked again where consent turned out void, or the service asks something."""
         again: ApprovalInput | None = request
         while again is not None and not self._stopped:
             asking = await workflow.start_child_workflow(
@@ -124,7 +124,7 @@ class ChatTurn:
             )
             self._asking += again is request
             outcome: ApprovalOutcome = await asking
-            again = (await self._act(call, outcome)).again if outcome.state is ApprovalState.APPROVED else None
+            again = (await self._act(call, outcome)).again if _goes_on(again, outcome) else None
 
     async def _act(self, call: PlannedCall, outcome: ApprovalOutcome | None = None) -> Acted:
         return await workflow.execute_activity(
@@ -181,6 +181,13 @@ class ChatTurn:
         self._stopped = True
         if self._thinking is not None:
             self._thinking.cancel()
+
+
+def _goes_on(request: ApprovalInput, outcome: ApprovalOutcome) -> bool:
+    """Whether there is something to do now: what was approved, or a call whose service waits for an answer, also no."""
+    if request.question:
+        return outcome.state in {ApprovalState.APPROVED, ApprovalState.REJECTED, ApprovalState.EXPIRED}
+    return outcome.state is ApprovalState.APPROVED
 
 
 def _explain(failure: FailureError) -> tuple[str, str]:

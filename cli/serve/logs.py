@@ -21,7 +21,18 @@ def set_up_logs(data_dir: Path, level: str, name: str = "assent") -> None:
     screen.setLevel(logging.WARNING)
     screen.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
     logging.basicConfig(level=level.upper(), handlers=[file, screen], force=True)
-    for noisy in ("httpx", "httpcore", "aiosqlite", "alembic", "engineio", "socketio", "uvicorn.error"):
+    for noisy in (
+        "httpx",
+        "httpcore",
+        "httpx2",
+        "httpcore2",
+        "mcp",
+        "aiosqlite",
+        "alembic",
+        "engineio",
+        "socketio",
+        "uvicorn.error",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

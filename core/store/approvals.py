@@ -1,8 +1,9 @@
 """Approvals in SQL, as they are read: what a person sees of them, what starts their workflow, who was asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, String, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
@@ -11,10 +12,10 @@ from core.consent import ConsentPlan
 from core.errors import NotFound
 from core.events import DurableEvent
 from core.messages import ApprovalInput
-from core.permissions import Principal
+from core.permissions import Principal, Role
 from core.store import deciders, streams
 from core.store.viewing import approval_view
-from core.store.visibility import sees_approval, waits_for
+from core.store.visibility import anybody, parameters_of, sees_approval, waits_for
 from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.people import Membership, User
@@ -22,6 +23,8 @@ from core.tables.talk import Conversation
 from core.values import ApprovalState
 from core.views import ApprovalView
 
+QUESTION = "question"
+"""The origin of what a service asked in the middle of a call."""
 _CLOSED = (
     ApprovalState.APPROVED,
     ApprovalState.REJECTED,
@@ -104,11 +107,18 @@ def _asked_outside(who: Principal) -> ColumnElement[bool]:
 
 async def one(session: AsyncSession, who: Principal, approval_id: str) -> ApprovalView:
     """Give one approval that the person sees; raises NotFound."""
-    row = (await session.execute(_seen_by(who).where(Approval.id == approval_id))).one_or_none()
+    values = parameters_of(who) | {"approval_id": approval_id}
+    row = (await session.execute(_statement_of_one(who.role), values)).one_or_none()
     if row is None:
         message = "There is no such approval."
         raise NotFound(message)
     return approval_view(*row)
+
+
+@cache
+def _statement_of_one(role: Role) -> Select[Approval, str, str, str]:
+    """Make the statement once for each role: building it takes longer than running it, and each decision asks it."""
+    return _seen_by(anybody(role)).where(Approval.id == bindparam("approval_id", type_=String()))
 
 
 async def count_open(session: AsyncSession, conversation_id: str) -> int:
@@ -134,6 +144,7 @@ def as_input(row: Approval) -> ApprovalInput:
         plan=ConsentPlan.model_validate(row.plan),
         digest=row.digest,
         expires_at=row.expires_at,
+        question=row.origin == QUESTION,
     )
 
 
@@ -151,9 +162,16 @@ async def lock(session: AsyncSession, approval_id: str) -> Approval:
 
 async def view_of(session: AsyncSession, approval: Approval) -> ApprovalView:
     """Show an approval to whoever may see it."""
-    requester = await name_of(session, approval.requester_id)
-    decided_by = await name_of(session, approval.decided_by)
-    return approval_view(approval, requester or "", decided_by, await name_of(session, approval.edited_by))
+    names = await names_of(session, (approval.requester_id, approval.decided_by, approval.edited_by))
+    decided_by, edited_by = names.get(approval.decided_by or ""), names.get(approval.edited_by or "")
+    return approval_view(approval, names.get(approval.requester_id, ""), decided_by, edited_by)
+
+
+async def names_of(session: AsyncSession, user_ids: Iterable[str | None]) -> dict[str, str]:
+    """Give these people's names."""
+    wanted = sorted({one for one in user_ids if one})
+    rows = await session.execute(select(User.id, User.name).where(User.id.in_(wanted)))
+    return dict(rows.tuples().all())
 
 
 async def name_of(session: AsyncSession, user_id: str | None) -> str | None:

@@ -11,7 +11,7 @@ from core.consent import ConsentPlan, Vote
 from core.events import ApprovalClosed, ApprovalRequested, ApprovalUpdated, ToolProposed
 from core.messages import ApprovalOutcome, ApprovalProgress
 from core.store import calls, deciders, lease, prompting, streams, webhooks
-from core.store.approvals import asked, lock, name_of, tell, view_of
+from core.store.approvals import asked, lock, names_of, tell, view_of
 from core.store.audit import AuditTrail
 from core.store.viewing import call_view
 from core.store.work import Work
@@ -39,14 +39,25 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
         _, turn = await lease.lock_turn(work.session, approval.turn_id)
         if TurnState(turn.state).is_terminal:
             return None, False
-    approval.state, approval.opened_at = ApprovalState.PENDING, now()
-    people = await write_parties(work.session, approval)
+    with work.session.no_autoflush:
+        approval.state, approval.opened_at = ApprovalState.PENDING, now()
+        people = await write_parties(work.session, approval)
     await work.session.flush()
     view = await view_of(work.session, approval)
     await tell(work, approval, ApprovalRequested(approval=view), people)
     await webhooks.tell_of_approval(work, webhooks.APPROVAL_REQUESTED, approval, view)
     await prompting.refresh(work, approval)
     return approval, True
+
+
+async def editor_of(session: AsyncSession, progress: ApprovalProgress) -> str | None:
+    """Give whose edit a word of the workflow brings that is not stored yet."""
+    if progress.revision is None:
+        return None
+    approval = await lock(session, progress.approval_id)
+    if approval.digest == progress.digest or not ApprovalState(approval.state).is_open:
+        return None
+    return (await session.get_one(Decision, progress.revision)).user_id
 
 
 async def note(work: Work, progress: ApprovalProgress) -> Approval | None:
@@ -89,15 +100,21 @@ async def apply_revision(session: AsyncSession, approval: Approval, decision_id:
 
 async def vote_rows(session: AsyncSession, votes: Sequence[Vote]) -> list[dict[str, Any]]:
     """Give votes as they are stored and shown, with names, doors and comments."""
+    if not votes:
+        return []
+    wanted = select(Decision).where(Decision.id.in_([vote.decision_id for vote in votes]))
+    decisions = {one.id: one for one in (await session.execute(wanted)).scalars()}
+    people = [one.user_id for vote in votes for one in (vote.voter, vote.in_place_of) if one is not None]
+    names = await names_of(session, people)
     rows = []
     for vote in votes:
-        decision = await session.get(Decision, vote.decision_id)
+        decision = decisions.get(vote.decision_id)
         seat = vote.in_place_of
         row = VoteView(
             decision_id=vote.decision_id,
             user_id=vote.voter.user_id,
-            name=await name_of(session, vote.voter.user_id) or "",
-            in_place_of=await name_of(session, seat.user_id) if seat else None,
+            name=names.get(vote.voter.user_id, ""),
+            in_place_of=names.get(seat.user_id) if seat else None,
             verdict=vote.verdict,
             door=decision.door if decision else "",
             assurance=vote.assurance,
@@ -137,15 +154,8 @@ async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None)
     if not ApprovalState(approval.state).is_open:
         return None
     shown = approval.state == ApprovalState.PENDING
-    if outcome.revision is not None and approval.digest != outcome.digest:
-        await apply_revision(work.session, approval, outcome.revision)
-    approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
-    approval.decision_id = outcome.decision_id
-    if outcome.votes:
-        approval.votes, approval.stage = await vote_rows(work.session, outcome.votes), outcome.stage
-    decision = await _decision(work.session, outcome.decision_id)
-    if decision is not None:
-        approval.comment, approval.decided_door = decision.comment, decision.door
+    with work.session.no_autoflush:
+        await _fill(work.session, approval, outcome)
     await work.session.flush()
     view = await view_of(work.session, approval)
     if shown or approval.conversation_id is None:
@@ -158,6 +168,19 @@ async def close(work: Work, outcome: ApprovalOutcome, detail: str | None = None)
         _, call = await calls.lock(work.session, approval.tool_call_id)
         await calls.settle(work, call, refused, detail=detail or _sentence(approval, view.decided_by_name))
     return approval
+
+
+async def _fill(session: AsyncSession, approval: Approval, outcome: ApprovalOutcome) -> None:
+    """Put an outcome into its row: nothing is written before it is whole."""
+    if outcome.revision is not None and approval.digest != outcome.digest:
+        await apply_revision(session, approval, outcome.revision)
+    approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
+    approval.decision_id = outcome.decision_id
+    decision = await _decision(session, outcome.decision_id)
+    if decision is not None:
+        approval.comment, approval.decided_door = decision.comment, decision.door
+    if outcome.votes:
+        approval.votes, approval.stage = await vote_rows(session, outcome.votes), outcome.stage
 
 
 async def ask_again(work: Work, call: ToolCall, old: Approval | None, new: Approval) -> None:
@@ -212,7 +235,8 @@ async def drop_unsent(work: Work, turn_id: str) -> None:
             continue
         if approval is not None and approval.state == ApprovalState.REQUESTED:
             approval.state, approval.decided_at = ApprovalState.WITHDRAWN, now()
-        await calls.settle(work, call, CallState.NOT_RUN, detail="The turn ended before this ran")
+        asked = "The turn ended while its service waited for an answer" if call.started_at else None
+        await calls.settle(work, call, CallState.NOT_RUN, detail=asked or "The turn ended before this ran")
 
 
 async def _unsent(session: AsyncSession, turn_id: str) -> list[tuple[ToolCall, Approval | None]]:

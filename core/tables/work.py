@@ -139,6 +139,30 @@ class Intent(SQLModel, table=True):
     settled_by: str | None = None
 
 
+class CallQuestion(SQLModel, table=True):
+    """What a service asked people in the middle of a call, one row for each question; `leg` counts the times it asked.
+
+    `state` is what it wants back with the answers, on the first question of a leg. `approval_id` is the request that
+    people answer, None until it is asked; `answer`: accept, decline or cancel, None while nobody said. What they wrote
+    is in the approval's arguments. `sent_at` is when the leg's answers were sent for the first time.
+    """
+
+    __tablename__ = "call_questions"
+    __table_args__ = (UniqueConstraint("tool_call_id", "leg", "place"),)
+
+    id: str = Field(primary_key=True)
+    tool_call_id: str = Field(foreign_key="tool_calls.id")
+    leg: int
+    place: int
+    key: str
+    state: str | None = None
+    approval_id: str | None = Field(default=None, unique=True)
+    body: dict[str, Any] = Field(sa_type=JsonColumn)
+    answer: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Outbox(SQLModel, table=True):
     """Something that must still be told to Temporal; the relay does what a crash left."""
 

@@ -7,7 +7,14 @@ from typing import Any
 import structlog
 from temporalio import activity
 
-from connectors.base import NeedsAuthorization, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from connectors.base import (
+    Answered,
+    InputRequired,
+    NeedsAuthorization,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+)
 from connectors.manifest import Effect
 from connectors.registry import BoundAction
 from core.clock import now
@@ -23,7 +30,8 @@ from core.tables.work import Intent, ToolCall
 from core.text import clean_text
 from core.values import CallState
 from workers.acting.again import Again
-from workers.acting.gate import Gate
+from workers.acting.gate import Gate, Passage
+from workers.acting.questions import Questions
 from workers.acting.services import Services
 from workers.failures import as_failure
 from workers.heartbeat import beating
@@ -54,6 +62,7 @@ class Actor:
         self._rooms = rooms
         self._gate = gate
         self._again = Again(database, rooms, gate)
+        self._questions = Questions(database, rooms, gate)
         self._services = Services(database, rooms)
 
     @activity.defn(name="act")
@@ -62,21 +71,23 @@ class Actor:
         async with beating():
             crash_point("act.before_gate")
             async with change(self._database, self._rooms) as work:
-                passage = await self._gate.pass_through(work, step, activity.info().attempt)
+                passage = await self._questions.pass_through(work, step, activity.info().attempt)
+                if passage is None:
+                    passage = await self._gate.pass_through(work, step, activity.info().attempt)
             if passage.void is not None:
                 return await self._again.ask(step, passage.void)
             if passage.action is None:
                 return Acted(tool_call_id=passage.call.id, state=CallState(passage.call.state), again=passage.again)
             crash_point("act.intended")
-            if not await self._is_newest(passage.call):
+            if not await self._is_newest(passage):
                 return await self._standing(passage.call)
-            return await asyncio.shield(self._execute(passage.call, passage.action))
+            return await asyncio.shield(self._execute(passage, passage.action))
 
-    async def _is_newest(self, call: ToolCall) -> bool:
+    async def _is_newest(self, passage: Passage) -> bool:
         """Whether this attempt may still send: one that stood still since the gate may have been replaced."""
         async with self._database.reading() as session:
-            intent = await calls.intent_of(session, call.id)
-        return intent is not None and intent.outcome is None and intent.attempt == activity.info().attempt
+            intent = await calls.intent_of(session, passage.call.id)
+        return intent is not None and intent.outcome is None and intent.attempt == passage.number
 
     async def _standing(self, call: ToolCall) -> Acted:
         _log.info("a newer attempt has begun; this one sends nothing", tool_call_id=call.id)
@@ -84,19 +95,24 @@ class Actor:
             row = await session.get_one(ToolCall, call.id)
         return Acted(tool_call_id=call.id, state=CallState(row.state))
 
-    async def _execute(self, call: ToolCall, action: BoundAction) -> Acted:
+    async def _execute(self, passage: Passage, action: BoundAction) -> Acted:
+        call = passage.call
         try:
-            result = _fit(await self._send(call, action))
+            result = _fit(await self._send(call, action, passage.answer))
+        except InputRequired as asked:
+            return await self._questions.keep(call, asked, passage.number)
         except Settled as settled:
-            detail = scrub(call.secrets, call.arguments, settled.detail)
-            return await self._record(call, settled.state, detail=detail)
+            detail = _hidden(passage, settled.detail)
+            return await self._record(passage, settled.state, detail=detail)
         crash_point("act.executed")
-        told = scrub(call.secrets, call.arguments, result)
-        return await self._record(call, CallState.DONE, result=told, untrusted=action.is_untrusted)
+        told = _hidden(passage, result)
+        return await self._record(passage, CallState.DONE, result=told, untrusted=action.is_untrusted)
 
-    async def _send(self, call: ToolCall, action: BoundAction) -> dict[str, Any]:
+    async def _send(self, call: ToolCall, action: BoundAction, answer: Answered | None) -> dict[str, Any]:
         try:
-            return await self._services.run(action, call)
+            return await self._services.run(action, call, answer)
+        except InputRequired:
+            raise
         except (PermanentFailure, NeedsAuthorization) as error:
             raise Settled(CallState.FAILED, error.detail) from error
         except OutcomeUnknown as error:
@@ -126,17 +142,18 @@ class Actor:
 
     async def _record(
         self,
-        call: ToolCall,
+        passage: Passage,
         state: CallState,
         *,
         result: dict[str, Any] | None = None,
         detail: str | None = None,
         untrusted: bool = False,
     ) -> Acted:
+        call = passage.call
         async with change(self._database, self._rooms) as work:
             turn, row = await calls.lock(work.session, call.id)
             intent = await calls.intent_of(work.session, call.id)
-            if intent is None or not _may_settle(intent, row, state, activity.info().attempt):
+            if intent is None or not _may_settle(intent, row, state, passage.number):
                 return Acted(tool_call_id=call.id, state=CallState(row.state))
             if untrusted and turn.untrusted_at is None:
                 turn.untrusted_at = now()
@@ -146,6 +163,13 @@ class Actor:
             await self._gate.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
         crash_point("act.recorded")
         return Acted(tool_call_id=call.id, state=state)
+
+
+def _hidden(passage: Passage, said: Any) -> Any:
+    """Give what a service said without the secrets of the arguments, and of the answers that it was given."""
+    for paths, values in ((passage.call.secrets, passage.call.arguments), *passage.hides):
+        said = scrub(paths, values, said)
+    return said
 
 
 def _may_settle(intent: Intent, call: ToolCall, state: CallState, attempt: int) -> bool:

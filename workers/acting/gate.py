@@ -4,7 +4,9 @@ It fails closed: whatever is not exactly as it was allowed or approved is not ru
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+from connectors.base import Answered
 from connectors.manifest import Effect
 from connectors.registry import BoundAction, Registry
 from core.digest import Bound, digest_of
@@ -31,6 +33,8 @@ class Passage:
     """The gate's answer: `action` to run now, or None with the state that stands.
 
     `void` says why the consent that was given holds no more, and people are to be asked again; `again`: they are.
+    `answer`: the call goes on with what people said. `number` is this attempt's; a greater one is newer.
+    `hides`: where the answers have secrets, and the answers.
     """
 
     call: ToolCall
@@ -38,6 +42,9 @@ class Passage:
     refusal: str | None = None
     void: str | None = None
     again: ApprovalInput | None = None
+    answer: Answered | None = None
+    number: int = 0
+    hides: tuple[tuple[list[list[str]], dict[str, Any]], ...] = ()
 
 
 class Shut(Exception):
@@ -82,7 +89,7 @@ class Gate:
         await calls.begin(work, call, approval_id, call.id, attempt)
         facts = {"action": call.action, "approval_id": approval_id, "rule": call.rule, "grant_id": call.grant_id}
         await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
-        return Passage(call, action)
+        return Passage(call, action, number=attempt)
 
     async def asked_again(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> ApprovalInput | None:
         """Give the request that an attempt before this one made anew, and did not live to tell of."""
@@ -100,7 +107,7 @@ class Gate:
             return Passage(call, None)
         intent.attempt = attempt
         try:
-            return Passage(call, await self._check_repeatable(work, call, outcome))
+            return Passage(call, await self._check_repeatable(work, call, outcome), number=attempt)
         except Shut as shut:
             detail = f"{shut}: nobody knows whether it took effect"
             await calls.settle(work, call, CallState.UNKNOWN, detail=detail)
@@ -108,7 +115,7 @@ class Gate:
             return Passage(call, None)
 
     async def _check_repeatable(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> BoundAction:
-        action = self._same_action(call)
+        action = self.same_action(call)
         if action.spec.effect == Effect.AT_MOST_ONCE:
             raise Shut("the server stopped while this was being sent")
         if call.verdict == CallVerdict.ASK:
@@ -152,7 +159,8 @@ class Gate:
             raise Shut(error.detail) from error
         return action
 
-    def _same_action(self, call: ToolCall) -> BoundAction:
+    def same_action(self, call: ToolCall) -> BoundAction:
+        """Give the action when it still is what the call was planned with; raises Shut."""
         action = self._fitting_action(call)
         if action.schema_digest != call.schema_digest:
             raise Shut(_CHANGED)

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from connectors.base import (
+    Answered,
     ConnectorError,
     NeedsAuthorization,
     OutcomeUnknown,
@@ -51,7 +52,7 @@ class Services:
         self._noted: dict[Key, tuple[datetime, bool]] = {}
         self._writing: dict[Key, asyncio.Task[None]] = {}
 
-    async def run(self, action: BoundAction, call: ToolCall) -> dict[str, Any]:
+    async def run(self, action: BoundAction, call: ToolCall, answer: Answered | None = None) -> dict[str, Any]:
         """Execute the call when its turn has come; TimeoutError when it took longer than its action may.
 
         Raises TemporaryFailure, with nothing sent, when its service rests, wants fewer calls or has no place for it.
@@ -59,13 +60,15 @@ class Services:
         connector, spec = action.connector, action.spec
         async with self._limits.turn(connector.manifest.id, spec, call.user_id, WAIT_SECONDS):
             if not isinstance(connector, Reaching):
-                return await _execute(action, call)
+                return await _execute(action, call, answer)
             key = (connector.manifest.id, connector.host_of(spec.name, call.arguments))
-            return await self._watched(key, await self._admit(key), action, call)
+            return await self._watched(key, await self._admit(key), action, call, answer)
 
-    async def _watched(self, key: Key, admission: Admission, action: BoundAction, call: ToolCall) -> dict[str, Any]:
+    async def _watched(
+        self, key: Key, admission: Admission, action: BoundAction, call: ToolCall, answer: Answered | None
+    ) -> dict[str, Any]:
         try:
-            result = await _execute(action, call)
+            result = await _execute(action, call, answer)
         except Throttled as busy:
             self._leave(key, admission)
             self._later(key, self._pause(key, busy))
@@ -162,10 +165,11 @@ class Services:
             _log.exception("the state of a service was not written")
 
 
-async def _execute(action: BoundAction, call: ToolCall) -> dict[str, Any]:
+async def _execute(action: BoundAction, call: ToolCall, answer: Answered | None) -> dict[str, Any]:
     seconds = action.spec.timeout_s
+    context = context_of(call, seconds=seconds).model_copy(update={"answer": answer})
     async with asyncio.timeout(seconds):
-        return await action.connector.execute(action.spec.name, call.arguments, context_of(call, seconds=seconds))
+        return await action.connector.execute(action.spec.name, call.arguments, context)
 
 
 def _check_pause(until: datetime | None) -> None:

@@ -13,11 +13,13 @@ from core.faults import crash_point
 from core.ids import new_secret
 from core.masking import unmask
 from core.messages import Revised
+from core.store.approvals import QUESTION
 from core.store.database import Database
 from core.tables.consent import Approval, Decision
 from core.tables.work import ToolCall
 from core.values import CallVerdict
 from workers.asking.outside import revision_of
+from workers.asking.question import answer_revision
 from workers.calling import bind
 from workers.heartbeat import beating
 from workers.judging.judge import Judge
@@ -46,7 +48,10 @@ class Reviser:
                 return _revised(decision_id, decision.revision)
             arguments = decision.arguments or {}
             try:
-                if call is None:
+                if approval.origin == QUESTION:
+                    async with self._database.reading() as session:
+                        revision = await answer_revision(session, approval, arguments)
+                elif call is None:
                     revision = await revision_of(self._database, self._judge, approval, arguments)
                 else:
                     revision = await self._make(approval, call, arguments)

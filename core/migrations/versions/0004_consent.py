@@ -290,6 +290,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_group_members_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "call_questions",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("tool_call_id", sa.String(), nullable=False),
+        sa.Column("leg", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=True),
+        sa.Column("approval_id", sa.String(), nullable=True),
+        sa.Column("body", _JSON, nullable=False),
+        sa.Column("answer", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["tool_call_id"], ["tool_calls.id"], name=op.f("fk_call_questions_tool_call_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_questions")),
+        sa.UniqueConstraint("approval_id", name=op.f("uq_call_questions_approval_id")),
+        sa.UniqueConstraint("tool_call_id", "leg", "place", name=op.f("uq_call_questions_tool_call_id_leg_place")),
+    )
+    op.create_table(
         "approval_parties",
         sa.Column("approval_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -366,7 +384,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("remember", _JSON, nullable=True))
 
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="person"))
+        batch_op.add_column(sa.Column("kind", sa.String(), nullable=False))
         batch_op.add_column(sa.Column("ref", sa.String(), nullable=False))
         batch_op.add_column(sa.Column("user_id", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("body", _JSON, nullable=False, server_default="{}"))
@@ -415,7 +433,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("untrusted_at", sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("kind", sa.String(), nullable=False))
+        batch_op.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="person"))
         batch_op.add_column(sa.Column("quiet", _JSON, nullable=True))
 
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
@@ -428,6 +446,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     _empty_what_nobody_used()
     _drop_what_has_no_turn()
+    approvers = _approvers_of_plans()
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
         batch_op.drop_column("mode_changed_by")
         batch_op.drop_column("mode_changed_at")
@@ -540,6 +559,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_approval_parties_kind_value"))
 
     op.drop_table("approval_parties")
+    op.drop_table("call_questions")
     with op.batch_alter_table("group_members", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_group_members_user_id"))
 
@@ -589,6 +609,7 @@ def downgrade() -> None:
     op.drop_table("channel_cursors")
     op.drop_table("ceremonies")
     op.drop_table("audit_published")
+    _give(approvers)
 
 
 _UNUSED = ("deliveries", "identities", "bindings", "connections", "policies")
@@ -644,3 +665,22 @@ def _drop_what_has_no_turn() -> None:
     for table in ("approval_parties", "approvals_seen", "decisions"):
         op.execute(sa.text(f"DELETE FROM {table} WHERE approval_id IN ({gone})"))  # noqa: S608
     op.execute(sa.text("DELETE FROM approvals WHERE tool_call_id IS NULL OR generation > 0"))
+
+
+def _approvers_of_plans() -> dict[str, dict[str, object]]:
+    """Read who may decide as the older form can say it: one party; of what asks more, owners alone may."""
+    found: dict[str, dict[str, object]] = {}
+    for row in op.get_bind().execute(sa.text("SELECT id, plan FROM approvals")).mappings():
+        plan = json.loads(row["plan"]) if isinstance(row["plan"], str) else row["plan"]
+        stages = plan.get("stages", [])
+        needs = stages[0]["needs"] if len(stages) == 1 and not plan.get("exclude_requester") else []
+        party = needs[0]["party"] if len(needs) == 1 and needs[0].get("count", 1) == 1 else {}
+        if party and not party.get("groups") and not party.get("users"):
+            found[row["id"]] = {"requester": bool(party.get("requester")), "roles": list(party.get("roles", ()))}
+    return found
+
+
+def _give(approvers: dict[str, dict[str, object]]) -> None:
+    approvals = sa.table("approvals", sa.column("id"), sa.column("approvers", _JSON))
+    for one, said in approvers.items():
+        op.execute(sa.update(approvals).where(approvals.c.id == one).values(approvers=said))
