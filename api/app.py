@@ -200,7 +200,7 @@ def build_doors(
     trips = Trips(database, settings.oidc)
     intake = Intake(database, rooms, workflows, audit_trail, settings)
     gateway = Gateway(settings, database, rooms, intake, keys, limits)
-    reach = Reach(settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers)
+    reach = Reach(settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers, plugins=settings.plugins)
     registry = Registry.load(native_connectors(database, settings.files_dir, reach))
     importer = Importer(database, registry, imported_kinds(reach, database, Sealer(ring)))
     context = Context(

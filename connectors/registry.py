@@ -14,8 +14,9 @@ from connectors.base import Checkable, Connector
 from connectors.email.connector import EmailConnector
 from connectors.files.connector import FilesConnector
 from connectors.files.folder import SUPPORTED as FILES_SUPPORTED
-from connectors.guarded import Resolve, resolve_by_system
+from connectors.guarded import Resolve, open_guarded, resolve_by_system
 from connectors.manifest import ActionSpec, BadManifest, ConnectorManifest, Effect
+from connectors.plugins import plugin_connectors
 from connectors.tasks.connector import TasksConnector
 from connectors.web.connector import WebConnector
 from core.digest import canonical
@@ -196,16 +197,20 @@ def _action_shown(action: BoundAction) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Reach:
-    """What the settings say of the world outside: the mail server, what calls may reach, and the MCP servers."""
+    """What the settings say of the world outside: the mail server, what calls may reach, and the MCP servers.
+
+    `plugins` are the installed packages whose connectors are used.
+    """
 
     smtp: SmtpSettings | None = None
     private_hosts: tuple[str, ...] = ()
     resolve: Resolve = resolve_by_system
     mcp_servers: McpEntries = ()
+    plugins: tuple[str, ...] = ()
 
 
 def native_connectors(database: Database, files_root: Path, reach: Reach = Reach()) -> list[Connector]:
-    """Build the connectors that come with Assent and can be used here.
+    """Build the connectors that come with Assent and can be used here, and those of the packages that were named.
 
     `files` only where the system can open folder by folder (POSIX), `email` only with a mail server: see `unused`.
     """
@@ -215,7 +220,10 @@ def native_connectors(database: Database, files_root: Path, reach: Reach = Reach
     connectors.append(WebConnector(reach.private_hosts, reach.resolve))
     if reach.smtp is not None:
         connectors.append(EmailConnector(reach.smtp))
-    return connectors
+    taken = {one.manifest.id for one in (TasksConnector, FilesConnector, WebConnector, EmailConnector)}
+    return connectors + plugin_connectors(
+        reach.plugins, taken, lambda: open_guarded(reach.private_hosts, resolve=reach.resolve)
+    )
 
 
 def unused(registry: Registry) -> list[tuple[ConnectorManifest, str]]:

@@ -232,6 +232,9 @@ class Settings(BaseSettings):
     private_hosts: Hosts = Field(
         (), description="What calls by HTTP may reach besides the internet: `HOST:PORT` or `NETWORK/BITS`, by commas."
     )
+    plugins: Hosts = Field(
+        (), description="Installed packages whose connectors are used: `NAME` or `NAME==VERSION`, by commas."
+    )
     mcp_servers: Annotated[McpEntries, AfterValidator(check_servers)] = Field(
         (),
         description="MCP servers that workspaces may import by name: `[[mcp_servers]]` tables with `name` and "
@@ -262,7 +265,7 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("cors_origins", "link_hosts", "webhook_hosts", "private_hosts", mode="before")
+    @field_validator("cors_origins", "link_hosts", "webhook_hosts", "private_hosts", "plugins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -271,7 +271,9 @@ async def run_workers(
     Memory starts once `begun` is set: it needs seconds of CPU, which the start of the product comes before.
     """
     database = database.behind(SQL_WIDTH)
-    reach = Reach(settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers)
+    reach = Reach(
+        settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers, plugins=settings.plugins
+    )
     registry = Registry.load(native_connectors(database, settings.files_dir, reach))
     importer = Importer(database, registry, imported_kinds(reach, database, Sealer(ring)))
     await importer.refresh()

@@ -36,7 +36,7 @@ async def list_connectors(here: Here, who: Who) -> Page[dict[str, Any]]:
     with Assent and cannot be used here, and `needs` says what is missing.
     """
     async with here.database.reading() as session:
-        found = await service_health.listed(session)
+        found = await service_health.listed(session, who.workspace_id)
     items = [
         one | {"configured": True, "needs": None, "health": [view for view in found if view.connector == one["id"]]}
         for one in here.registry.of(who.workspace_id).describe()
@@ -50,10 +50,10 @@ async def list_connectors(here: Here, who: Who) -> Page[dict[str, Any]]:
 
 
 @router.get("/health")
-async def list_health(here: Here, _who: Who) -> Page[ServiceView]:
+async def list_health(here: Here, who: Who) -> Page[ServiceView]:
     """List the services that were called, and how that went; those that people chose themselves are one entry."""
     async with here.database.reading() as session:
-        found = await service_health.listed(session)
+        found = await service_health.listed(session, who.workspace_id)
     return Page(items=found, next=None, total=len(found))
 
 

@@ -19,7 +19,13 @@ from core.tables.people import Membership
 from core.views import ServiceView
 
 CHOSEN = "#"
+_APART = " "
 _FORGOTTEN_AFTER = timedelta(days=1)
+
+
+def of_workspace(connector: str, workspace_id: str) -> str:
+    """Give what a connector is called here that only one workspace has: two workspaces may have one of a name."""
+    return f"{connector}{_APART}{workspace_id}"
 
 
 async def find(session: AsyncSession, connector: str, host: str) -> ServiceHealth | None:
@@ -108,14 +114,19 @@ async def pause(work: Work, connector: str, host: str, until: datetime, detail: 
     await tell(work, connector)
 
 
-async def listed(session: AsyncSession) -> list[ServiceView]:
-    """Give every service that was called, by name; those that people chose as one for each connector."""
+async def listed(session: AsyncSession, workspace_id: str = "") -> list[ServiceView]:
+    """Give every service that was called, by name; those that people chose as one for each connector.
+
+    Those that a workspace imported are for that workspace only.
+    """
     rows = (
         await session.execute(select(ServiceHealth).order_by(ServiceHealth.connector, ServiceHealth.host))
     ).scalars()
     fixed: list[ServiceView] = []
     chosen: dict[str, list[ServiceHealth]] = {}
     for row in rows:
+        if _home(row.connector) not in {"", workspace_id}:
+            continue
         if row.host.startswith(CHOSEN):
             chosen.setdefault(row.connector, []).append(row)
         else:
@@ -125,14 +136,23 @@ async def listed(session: AsyncSession) -> list[ServiceView]:
 
 
 def _view(row: ServiceHealth) -> ServiceView:
-    return ServiceView.model_validate(row.model_dump(exclude={"updated_at"}))
+    fields = row.model_dump(exclude={"updated_at"}) | {"connector": _name(row.connector)}
+    return ServiceView.model_validate(fields)
+
+
+def _name(connector: str) -> str:
+    return connector.partition(_APART)[0]
+
+
+def _home(connector: str) -> str:
+    return connector.partition(_APART)[2]
 
 
 def _folded(connector: str, rows: list[ServiceHealth]) -> ServiceView:
     """Say how all the hosts are that people chose: `half_open` while some, `open` when all of them rest."""
     resting = sum(row.breaker != "closed" for row in rows)
     return ServiceView(
-        connector=connector,
+        connector=_name(connector),
         host="",
         breaker="closed" if not resting else "open" if resting == len(rows) else "half_open",
         failures=sum(row.failures for row in rows),
@@ -151,7 +171,10 @@ def _latest(times: Iterable[datetime | None]) -> datetime | None:
 async def tell(work: Work, connector: str) -> None:
     """Tell owners and admins how a connector's services are now, as a fresh look would."""
     await work.session.flush()
-    views = [view for view in await listed(work.session) if view.connector == connector]
+    name, home = _name(connector), _home(connector)
+    views = [view for view in await listed(work.session, home) if view.connector == name]
     statement = select(Membership.id).where(Membership.role.in_([Role.OWNER, Role.ADMIN])).order_by(Membership.id)
+    if home:
+        statement = statement.where(Membership.workspace_id == home)
     for membership_id in (await work.session.execute(statement)).scalars().all():
         await streams.notify(work, membership_id, *(ServiceUpdated(service=view) for view in views))

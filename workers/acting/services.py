@@ -58,10 +58,11 @@ class Services:
         Raises TemporaryFailure, with nothing sent, when its service rests, wants fewer calls or has no place for it.
         """
         connector, spec = action.connector, action.spec
-        async with self._limits.turn(connector.manifest.id, spec, call.user_id, WAIT_SECONDS):
+        name = _name(action, call)
+        async with self._limits.turn(name, spec, call.user_id, WAIT_SECONDS):
             if not isinstance(connector, Reaching):
                 return await _execute(action, call, answer)
-            key = (connector.manifest.id, connector.host_of(spec.name, call.arguments))
+            key = (name, connector.host_of(spec.name, call.arguments))
             return await self._watched(key, await self._admit(key), action, call, answer)
 
     async def _watched(
@@ -163,6 +164,14 @@ class Services:
             await writing
         except Exception:  # noqa: BLE001 - how a service is must not decide what became of a call
             _log.exception("the state of a service was not written")
+
+
+def _name(action: BoundAction, call: ToolCall) -> str:
+    """Name what is called; what a workspace imported shares no turns and no breaker with another's of that name."""
+    manifest = action.connector.manifest
+    if manifest.pin is None:
+        return manifest.id
+    return service_health.of_workspace(manifest.id, call.workspace_id)
 
 
 async def _execute(action: BoundAction, call: ToolCall, answer: Answered | None) -> dict[str, Any]:
