@@ -41,6 +41,8 @@ _OF_IT = {"conversation_id": TALK, "workspace_id": WORKSPACE, "user_id": USER, "
 _MESSAGE = {"channel": "rest", "message_type": "text", "turn_id": TURN}
 # Tables that no earlier version ever wrote to; newer ones may empty them.
 UNUSED = frozenset({"deliveries", "identities", "bindings", "connections", "policies"})
+# Columns that a newer version says otherwise: who may decide is a plan now.
+GONE = frozenset({"approvers"})
 # What is more than a filled column, by table; each entry is a row.
 ROWS: dict[str, list[dict[str, Any]]] = {
     "users": [{"id": USER, "disabled_at": None}],
@@ -176,7 +178,8 @@ class TestOlderData:
 
         for name, rows in before.items():
             if name != "alembic_version":
-                assert _only(up[name], rows) == rows, name
+                kept = [{column: value for column, value in row.items() if column not in GONE} for row in rows]
+                assert _only(up[name], kept) == kept, name
         assert down == before
         assert again == up
 
