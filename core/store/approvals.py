@@ -171,7 +171,7 @@ async def names_of(session: AsyncSession, user_ids: Iterable[str | None]) -> dic
     """Give these people's names."""
     wanted = sorted({one for one in user_ids if one})
     rows = await session.execute(select(User.id, User.name).where(User.id.in_(wanted)))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 async def name_of(session: AsyncSession, user_id: str | None) -> str | None:

@@ -75,7 +75,7 @@ async def add(work: Work, audit: AuditTrail, who: Principal, draft: Draft) -> Im
     )
     work.session.add(row)
     await work.session.flush()
-    facts = {"kind": row.kind, "name": row.name, "digest": row.digest, "address": row.source.get("address")}
+    facts = {"source": row.kind, "name": row.name, "digest": row.digest, "address": row.source.get("address")}
     await audit.record(work, who.workspace_id, who.user_id, "connector.imported", row.id, **facts)
     return row
 
