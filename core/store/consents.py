@@ -50,14 +50,14 @@ async def show(work: Work, approval_id: str) -> tuple[Approval | None, bool]:
     return approval, True
 
 
-async def editor_of(session: AsyncSession, progress: ApprovalProgress) -> str | None:
+async def editor_of(session: AsyncSession, told: ApprovalProgress | ApprovalOutcome) -> str | None:
     """Give whose edit a word of the workflow brings that is not stored yet."""
-    if progress.revision is None:
+    if told.revision is None:
         return None
-    approval = await lock(session, progress.approval_id)
-    if approval.digest == progress.digest or not ApprovalState(approval.state).is_open:
+    approval = await lock(session, told.approval_id)
+    if approval.digest == told.digest or not ApprovalState(approval.state).is_open:
         return None
-    return (await session.get_one(Decision, progress.revision)).user_id
+    return (await session.get_one(Decision, told.revision)).user_id
 
 
 async def note(work: Work, progress: ApprovalProgress) -> Approval | None:

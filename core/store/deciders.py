@@ -50,7 +50,13 @@ async def wished(
 
 
 async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
-    """Give a person as they stand now; None when they are not here any more, or are a program."""
+    """Give somebody who decides, as they stand now; None for who is not here any more, a program, or a viewer."""
+    person = await standing_of(session, workspace_id, user_id)
+    return person if person is not None and person.role != Role.VIEWER else None
+
+
+async def standing_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
+    """Give a person as they stand now, whatever they may; None when they are not here any more, or are a program."""
     statement = (
         select(Membership.person_id, Membership.role)
         .join(User, User.id == Membership.user_id)
@@ -76,8 +82,7 @@ async def person_of(session: AsyncSession, workspace_id: str, user_id: str) -> s
 
 async def delegators_of(session: AsyncSession, approval: Approval, user_id: str, at: datetime) -> list[Decider]:
     """Give, as they stand now, the people in whose place this one may decide that approval. A viewer: in nobody's."""
-    deputy = await decider_of(session, approval.workspace_id, user_id)
-    if deputy is None or deputy.role == Role.VIEWER:
+    if await decider_of(session, approval.workspace_id, user_id) is None:
         return []
     statement = select(Delegation).where(_holds(at), Delegation.to_user_id == user_id)
     statement = statement.where(Delegation.workspace_id == approval.workspace_id).order_by(Delegation.id)
@@ -114,7 +119,8 @@ def entitles(who: Principal) -> ColumnElement[bool]:
     )
     own = select(1).where(ApprovalParty.approval_id == Approval.id, mine)
     is_person = exists(select(1).where(User.id == who.user_id, User.kind == "person"))
-    return and_(is_person, or_(exists(own.correlate(Approval)), exists(_by_delegation(who))))
+    looks_only = literal(who.role == Role.VIEWER)
+    return and_(~looks_only, is_person, or_(exists(own.correlate(Approval)), exists(_by_delegation(who))))
 
 
 def _by_delegation(who: Principal) -> Any:
@@ -138,7 +144,7 @@ def _by_delegation(who: Principal) -> Any:
         .join(User, User.id == Delegation.from_user_id)
         .join(ApprovalParty, ApprovalParty.approval_id == Approval.id)
         .where(_holds(_CLOCK), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
-        .where(literal(who.role != Role.VIEWER))
+        .where(Membership.role != Role.VIEWER)
         .where(Delegation.workspace_id == Approval.workspace_id)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .where(_names(Delegation.risks, Approval.risk), _names(Delegation.actions, Approval.action), theirs)
@@ -183,7 +189,7 @@ async def people_for(session: AsyncSession, workspace_id: str, entitled: set[Way
     statement = (
         select(Membership.id, User.id, User.name)
         .join(User, User.id == Membership.user_id)
-        .where(Membership.workspace_id == workspace_id, User.kind == "person")
+        .where(Membership.workspace_id == workspace_id, User.kind == "person", Membership.role != Role.VIEWER)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .where(
             or_(

@@ -12,7 +12,7 @@ from core.consent import Assurance
 from core.ids import new_id
 from core.messages import DecisionMade
 from core.permissions import Principal
-from core.store import approvals, consents, deciders
+from core.store import approvals, consents, deciders, seen
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Decision
@@ -81,7 +81,10 @@ async def resolve(
 async def receive(
     work: Work, audit: AuditTrail, who: Principal, answer: Answer, made: DecisionMade | None, refusal: str | None
 ) -> Decision:
-    """Write a decision as received, or as refused at the door for this reason. `made` has the decision's id."""
+    """Write a decision as received, or as refused at the door for this reason. `made` has the decision's id.
+
+    Whoever answers was shown it where they answer: a chat does not tell what is read.
+    """
     row = Decision(
         id=made.decision_id if made else new_id("dec"),
         user_id=who.user_id,
@@ -92,6 +95,7 @@ async def receive(
     )
     work.session.add(row)
     await work.session.flush()
+    await seen.note_seen(work, audit, who, answer.approval_id, answer.door)
     facts = {"decision_id": row.id, "verdict": answer.verdict, "door": answer.door, "digest": answer.digest}
     await audit.record(work, who.workspace_id, who.user_id, "decision.received", answer.approval_id, **facts)
     if refusal is not None:

@@ -25,6 +25,11 @@ async def note(work: Work, audit: AuditTrail, who: Principal, approval_id: str, 
     """Note that the person is shown a request; False when that was noted before. Raises NotFound."""
     await approvals.one(work.session, who, approval_id)
     await approvals.lock(work.session, approval_id)
+    return await note_seen(work, audit, who, approval_id, door)
+
+
+async def note_seen(work: Work, audit: AuditTrail, who: Principal, approval_id: str, door: str) -> bool:
+    """Note it of a request that the person is known to see, and that this transaction has locked."""
     if not await is_news(work.session, who, approval_id):
         return False
     work.session.add(Seen(approval_id=approval_id, user_id=who.user_id, door=door, at=now()))

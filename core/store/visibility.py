@@ -2,16 +2,29 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, String, Text, and_, bindparam, cast, exists, func, or_, select
 
 from core.clock import now
-from core.permissions import Principal
+from core.permissions import Principal, Role
 from core.store.deciders import entitles
 from core.tables.consent import Approval, Decision
 from core.tables.memory import Document
 from core.tables.people import Membership
 from core.tables.talk import Conversation, Participant
 from core.values import ApprovalState
+
+_IDS = ("user_id", "workspace_id", "membership_id", "session_id")
+
+
+def anybody(role: Role) -> Principal:
+    """Give a person of this role whose ids are parameters: a statement made for them is anybody's of that role."""
+    ids: dict[str, Any] = {name: bindparam(name, type_=String()) for name in _IDS}
+    return Principal.model_construct(role=role, name="", scopes=None, **ids)
+
+
+def parameters_of(who: Principal) -> dict[str, str]:
+    """Give what a statement made for `anybody` of the person's role takes."""
+    return {name: getattr(who, name) for name in _IDS}
 
 
 def takes_part(who: Principal, conversation_id: Any) -> ColumnElement[bool]:
