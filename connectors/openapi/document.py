@@ -167,7 +167,7 @@ def _scalar(event: Any) -> Any:
     text: str = event.value
     if event.tag not in _PLAIN_TAGS:
         raise BadDocument("The document has a YAML tag, which is not taken.")
-    if event.tag is not None or event.style is not None:
+    if not event.implicit[0]:
         return text
     if text in _WORDS:
         return None
