@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from connectors.base import CallContext, Preview
+from connectors.base import Answered, CallContext, Preview
 from connectors.manifest import ActionSpec, ConnectorManifest
 
 SCHEMA = {
@@ -47,11 +47,12 @@ def manifest(schema: dict[str, Any] | None = None, version: int = 1, **risks: st
 
 
 class LedgerConnector:
-    """`sent` is each execution; `kept` what took effect, once for each idempotency key."""
+    """`sent` is each execution, `answers` what it was told; `kept` what took effect, once for each idempotency key."""
 
     def __init__(self, given: ConnectorManifest | None = None) -> None:
         self._manifest = given or manifest()
         self.sent: list[tuple[str, dict[str, Any], str]] = []
+        self.answers: list[Answered | None] = []
         self.kept: dict[str, dict[str, Any]] = {}
         self.failures: list[Exception] = []
         self.answer: dict[str, Any] | None = None
@@ -68,6 +69,7 @@ class LedgerConnector:
 
     async def execute(self, action: str, arguments: dict[str, Any], context: CallContext) -> dict[str, Any]:
         self.sent.append((action, arguments, context.idempotency_key))
+        self.answers.append(context.answer)
         self.entered.set()
         if self.hold is not None:
             await self.hold.wait()

@@ -1,7 +1,6 @@
-"""What an MCP server asks in the middle of a call, on a real Temporal server, answered through the doors' own intake."""
+"""What an MCP server asks in the middle of a call, on a real Temporal server, answered through the intake."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,11 +22,12 @@ from core.store.work import change
 from core.tables.connect import Imported
 from core.tables.consent import Approval
 from core.tables.records import AuditRow
-from core.tables.work import CallQuestion, Intent, ToolCall, Turn
+from core.tables.work import ToolCall
 from core.values import ApprovalState, CallState, TurnState
 from core.views import ApprovalView
-from tests.doubles.mcp_server import Script, serving
+from tests.doubles.mcp_server import POISON, Script, serving
 from tests.workflows.stage import Stage, open_stage
+from tests.world import eventually
 from workers.llm.port import CallAsked
 
 pytestmark = pytest.mark.server
@@ -74,8 +74,6 @@ class Desk:
         return sent.turn_id, await self.question()
 
     async def question(self, *not_this: str) -> ApprovalView:
-        from tests.world import eventually
-
         found: list[ApprovalView] = []
 
         async def shown() -> bool:
@@ -261,3 +259,43 @@ class TestWhatIsAsked:
             await desk.stage.decide(question, who=stranger, arguments=WHEN)
         async with desk.stage.database.reading() as session:
             assert await approvals.page(session, stranger, state=None, limit=9, cursor=None) == ([], None, 0)
+
+
+class TestARestart:
+    async def test_of_both_sides_between_question_and_answer_is_outlived(self, tmp_path, sqlite_database, client, ring):
+        script = Script()
+        async with open_stage(tmp_path, sqlite_database, client, ring) as stage:
+            async with serving(script) as address, stage.working():
+                desk = Desk(stage, script, address)
+                await desk.settle_in(stage.ana)
+                turn_id, question = await desk.begin("book", place="Roma")
+                await stage.until(turn_id, TurnState.WAITING)
+            fresh = Script()
+            async with serving(fresh, desk.port):
+                async with stage.working():
+                    await stage.decide(question, arguments=WHEN)
+                    await stage.ended(turn_id)
+
+            assert (await desk.call(turn_id)).result == {"text": "booked Roma on 2026-12-24"}
+            assert (script.done, fresh.done) == ([], [{"booked": "Roma", **WHEN}])
+
+
+class TestAToolThatChanged:
+    async def test_is_refused_and_nothing_of_its_server_may_be_used(self, tmp_path, sqlite_database, client, ring):
+        async with open_stage(tmp_path, sqlite_database, client, ring) as stage, stage.working():
+            async with serving(Script()) as address:
+                desk = Desk(stage, Script(), address)
+                await desk.settle_in(stage.ana)
+                sent = await stage.send("use note", [ask("note", text="hi")], ["Done."])
+                (consent,) = await stage.pending()
+            changed = Script(note=POISON)
+            async with serving(changed, desk.port):
+                await stage.decide(consent)
+                await stage.ended(sent.turn_id)
+
+            call = await desk.call(sent.turn_id)
+            (row,) = await stage.all(Imported)
+            assert (call.state, row.state, changed.done) == (CallState.FAILED, "changed", [])
+            assert "is another than was reviewed" in call.detail
+            await desk.importer.refresh()
+            assert desk.importer._registry.importers() == frozenset()
