@@ -79,7 +79,7 @@ def vote(user: str, name: str, **more: Any) -> dict[str, Any]:
 
 
 def service(**more: Any) -> dict[str, Any]:
-    outside = {"origin": "service", "conversation_id": None, "turn_id": None, "tool_call_id": None}
+    outside: dict[str, Any] = {"origin": "service", "conversation_id": None, "turn_id": None, "tool_call_id": None}
     return approval(**outside, requester_id="usr_9", requester_name="deploy-bot", **more)
 
 
