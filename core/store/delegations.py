@@ -94,8 +94,8 @@ def _check_times(starts_at: datetime, ends_at: datetime) -> None:
 
 
 async def _check_people(session: AsyncSession, who: Principal, wish: Wish) -> None:
-    away = await deciders.decider_of(session, who.workspace_id, wish.from_user_id)
-    deputy = await deciders.decider_of(session, who.workspace_id, wish.to_user_id)
+    away = await deciders.standing_of(session, who.workspace_id, wish.from_user_id)
+    deputy = await deciders.standing_of(session, who.workspace_id, wish.to_user_id)
     if away is None or deputy is None:
         message = "There is no such person here."
         raise NotFound(message)

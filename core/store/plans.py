@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.consent import ConsentPlan, Need, OnExpiry, Party, Stage
 from core.errors import Conflict
+from core.permissions import Role
 from core.policy.asking import LONGEST
 from core.policy.deciding import Seats, unfilled
 from core.policy.document import PolicyDocument
@@ -205,7 +206,7 @@ class _Lookup:
             .distinct()
             .select_from(User)
             .join(Membership, Membership.user_id == User.id)
-            .where(Membership.workspace_id == self.workspace_id, User.kind == "person")
+            .where(Membership.workspace_id == self.workspace_id, User.kind == "person", Membership.role != Role.VIEWER)
             .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
             .where(or_(Membership.role.in_(named["role"]), User.id.in_(named["user"]), User.id.in_(in_groups)))
             .limit(most)

@@ -6,7 +6,10 @@ from datetime import timedelta
 import pytest
 
 from core.clock import now
+from core.consent import Party, asks
 from core.permissions import Role
+from core.store import consents
+from core.tables.consent import Approval
 from core.tables.people import Membership, Session
 from tests.api.rest.house import House, Person
 from tests.api.rest.test_delegations import asked, hand, until
@@ -84,3 +87,22 @@ class TestInAnothersPlace:
         answer = await bo.ask("POST", f"/approvals/{approval_id}/decision", json=body)
 
         assert answer.status_code in (403, 404)
+
+
+class TestAViewer:
+    async def test_decides_nothing_though_a_plan_names_their_group(self, house, workspace_id, ana, bo):
+        approval_id = await asked(house, ana)
+        group = (await ana.ask("POST", "/groups", json={"name": "finance"})).json()["id"]
+        await ana.ask("POST", f"/groups/{group}/members", json={"user_id": bo.principal.user_id})
+        async with house.database.writing() as session:
+            row = await session.get_one(Approval, approval_id)
+            row.plan = asks(Party(groups=(group,))).model_dump(mode="json")
+            await consents.write_parties(session, row)
+        assert (await bo.ask("GET", f"/approvals/{approval_id}")).status_code == 200
+
+        async with house.database.writing() as session:
+            (await session.get_one(Membership, bo.principal.membership_id)).role = Role.VIEWER
+        body = {"verdict": "approve", "digest": "d" * 64, "decision_id": "one"}
+
+        assert (await bo.ask("POST", f"/approvals/{approval_id}/decision", json=body)).status_code == 404
+        assert (await bo.ask("GET", f"/approvals/{approval_id}")).status_code == 404
