@@ -9,7 +9,7 @@ Only = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Only this: turn, consent, socket, conversation, recall, quality, memory, recovery, load.",
+        help="Only this: turn, consent, pending, socket, conversation, recall, quality, memory, recovery, load.",
         show_default="all",
     ),
 ]

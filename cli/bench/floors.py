@@ -36,6 +36,30 @@ class Floor:
             await workflow.execute_activity(nothing, task_queue=_STEPS_QUEUE, start_to_close_timeout=_LIMIT)
 
 
+@workflow.defn(name="BenchAsked")
+class Asked:
+    """Waits to be asked, as often as anybody likes, and to be told to end."""
+
+    @workflow.init
+    def __init__(self) -> None:
+        """Begin unasked."""
+        self._over = False
+
+    @workflow.run
+    async def run(self) -> None:
+        """Wait."""
+        await workflow.wait_condition(lambda: self._over)
+
+    @workflow.update
+    def nothing(self) -> None:
+        """Answer at once."""
+
+    @workflow.signal
+    def end(self) -> None:
+        """Wait no longer."""
+        self._over = True
+
+
 class TemporalFloor:
     """Runs empty workflows on the product's own server, by workers set up as the product's are."""
 
@@ -46,6 +70,18 @@ class TemporalFloor:
     async def times(self, count: int, steps: int = 1) -> list[float]:
         """Run so many workflows of `steps` activities, one at a time; seconds from start to result."""
         return [await self._once(steps) for _ in range(count)]
+
+    async def updates(self, count: int) -> list[float]:
+        """Send so many empty updates to one workflow that waits; seconds of each, to its answer."""
+        handle = await self._client.start_workflow(Asked.run, id=new_id("flr"), task_queue=_QUEUE)
+        times = []
+        for number in range(count + 1):
+            began = time.perf_counter()
+            await handle.execute_update(Asked.nothing)
+            if number:  # the first one is only to warm up
+                times.append(time.perf_counter() - began)
+        await handle.signal(Asked.end)
+        return times
 
     async def _once(self, steps: int) -> float:
         began = time.perf_counter()
@@ -65,7 +101,7 @@ async def temporal_floor(client: Client) -> AsyncIterator[TemporalFloor]:
             worker = Worker(
                 client,
                 task_queue=queue,
-                workflows=[Floor] if turns else [],
+                workflows=[Floor, Asked] if turns else [],
                 activities=[] if turns else [nothing],
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 workflow_task_poller_behavior=pollers,

@@ -93,14 +93,19 @@ class Person:
         self._http = http
         self.token = ""
 
-    async def sign_in(self) -> None:
+    async def sign_in(self, email: str = EMAIL) -> None:
         """Get a token."""
-        answer = await self.post("/auth/sign-in", {"email": EMAIL, "password": PASSWORD})
+        answer = await self.post("/auth/sign-in", {"email": email, "password": PASSWORD})
         self.token = answer["access_token"]
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send JSON; returns the answer's. Raises Unavailable."""
         async with self._http.post(f"/api/v1{path}", json=dict(body or {}), headers=self._headers) as response:
+            return await _answer(response)
+
+    async def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Put JSON there; returns the answer's. Raises Unavailable."""
+        async with self._http.put(f"/api/v1{path}", json=dict(body), headers=self._headers) as response:
             return await _answer(response)
 
     async def rename(self, conversation_id: str, title: str) -> None:
@@ -137,7 +142,7 @@ async def _answer(response: aiohttp.ClientResponse) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def signed_in(product: Product, token: str = "") -> AsyncIterator[Person]:
+async def signed_in(product: Product, token: str = "", email: str = EMAIL) -> AsyncIterator[Person]:
     """Sign in, or use a token of before."""
     connector = aiohttp.TCPConnector(limit=200)
     timeout = aiohttp.ClientTimeout(total=60)
@@ -145,7 +150,7 @@ async def signed_in(product: Product, token: str = "") -> AsyncIterator[Person]:
         person = Person(http)
         person.token = token
         if not token:
-            await person.sign_in()
+            await person.sign_in(email)
         yield person
 
 

@@ -77,14 +77,24 @@ class Product:
         except TimeoutError:
             await self.kill()
 
-    async def add_owner(self) -> None:
-        """Create the person who measures. Raises Unavailable."""
+    @property
+    def pid(self) -> int:
+        """The id of its process; 0 while it does not run."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
+    def database_url(self) -> str:
+        """Where its SQL is, for what is made in bulk."""
+        return f"sqlite+aiosqlite:///{self._data / 'assent.db'}"
+
+    async def add_person(self, email: str = EMAIL, role: str = "owner") -> None:
+        """Create somebody who measures. Raises Unavailable."""
         process = await self._run(
-            *("users", "add", EMAIL, "--role", "owner", "--password-stdin"), stdin=PIPE, stdout=PIPE, stderr=PIPE
+            *("users", "add", email, "--role", role, "--password-stdin"), stdin=PIPE, stdout=PIPE, stderr=PIPE
         )
         _, said = await process.communicate(f"{PASSWORD}\n".encode())
         if process.returncode:
-            raise Unavailable(f"The owner could not be created: {said.decode(errors='replace')[-500:]}")
+            raise Unavailable(f"{email} could not be created: {said.decode(errors='replace')[-500:]}")
 
     async def temporal(self) -> Client:
         """Connect to its Temporal server as it does itself. Raises Unavailable."""
@@ -114,7 +124,7 @@ async def running_product(
         product = Product(Path(folder), model_url, settings)
         try:
             await product.start()
-            await product.add_owner()
+            await product.add_person()
             yield product
         finally:
             await product.stop()

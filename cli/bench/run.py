@@ -10,13 +10,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli.bench import consent, events, load, memories, quality, recovery, remembering, turns
+from cli.bench import consent, events, load, memories, pending, quality, recovery, remembering, turns
 from cli.bench.rows import Result
 from cli.bench.stage import QUICK, Sizes, Stage, open_stage
 from core.errors import AssentError, Invalid, Unavailable
 
 _LIMIT = 120.0
-_PATIENCE: Mapping[str, float] = {"recall": 1800.0, "memory": 300.0}
+_PATIENCE: Mapping[str, float] = {"recall": 1800.0, "memory": 300.0, "pending": 1800.0}
 """Seconds for a measurement that may be asked to do very much."""
 _WIDTH = 140
 Measure = Callable[[Stage], Awaitable[Result]]
@@ -24,6 +24,7 @@ Measure = Callable[[Stage], Awaitable[Result]]
 MEASURES: Mapping[str, Measure] = {
     "turn": turns.measure,
     "consent": consent.measure,
+    "pending": pending.measure,
     "socket": events.measure_events,
     "conversation": events.measure_conversations,
     "recall": memories.measure,

@@ -27,12 +27,23 @@ class Sizes:
     events: int = 100
     load_seconds: float = 20.0
     kills: int = 3
+    pending: tuple[int, ...] = (1, 1_000, 10_000)
+    rest_seconds: float = 30.0
     memories: tuple[int, ...] = (1_000, 100_000)
     questions: int = 100
 
 
 QUICK = Sizes(
-    turns=4, approvals=2, conversations=4, events=10, load_seconds=1.0, kills=1, memories=(1_000,), questions=10
+    turns=4,
+    approvals=2,
+    conversations=4,
+    events=10,
+    load_seconds=1.0,
+    kills=1,
+    pending=(1, 20),
+    rest_seconds=1.0,
+    memories=(1_000,),
+    questions=10,
 )
 
 

@@ -17,6 +17,7 @@ LIMIT = 240.0
 ROWS = {
     "turn": "plain turn, socket",
     "consent": "decision to tool.started",
+    "pending": "second of two votes to tool.started, 20 pending",
     "socket": "socket event, from request to socket (rename)",
     "conversation": "conversation created, REST",
     "recall": "recall among 1,000, 8 at once",

@@ -1,0 +1,90 @@
+"""Many requests that really wait, made in bulk: copies of one that came through the door, each with its workflow.
+
+Their rows are written straight into the product's database, as not shown yet. Everything else is the product's own:
+the workflow of each begins, a worker shows it (parties, events, audit) and it waits durably, as any other.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+
+from cli.bench.person import Person
+from core.clock import now
+from core.errors import Unavailable
+from core.ids import new_id
+from core.store.approvals import as_input
+from core.store.database import Database
+from core.tables.consent import Approval
+from core.values import ApprovalState
+from workflows import policies
+from workflows.approval import Approval as ApprovalWorkflow
+from workflows.handles import approval_workflow_id
+
+_AT_ONCE = 16
+_CHUNK = 250
+_POLL = 0.5
+_LIMIT = 1200.0
+_DAYS = 7
+_LOOK = "/approvals?mine=true&state=pending&limit=1"
+
+
+async def fill(person: Person, database: Database, client: Client, wanted: int) -> float:
+    """Have so many requests wait for the person; gives how many a second came to wait. Raises Unavailable."""
+    missing = wanted - await waiting(person)
+    if missing <= 0:
+        return 0.0
+    began = time.perf_counter()
+    model = await _through_the_door(person, database)
+    for first in range(1, missing, _CHUNK):
+        await _begin(database, client, [_copy(model) for _ in range(min(_CHUNK, missing - first))])
+    async with asyncio.timeout(_LIMIT):
+        while await waiting(person) < wanted:  # noqa: ASYNC110  as clients poll
+            await asyncio.sleep(_POLL)
+    return missing / (time.perf_counter() - began)
+
+
+async def waiting(person: Person) -> int:
+    """Count what waits for the person."""
+    return int((await person.get(_LOOK))["total"])
+
+
+async def _through_the_door(person: Person, database: Database) -> Approval:
+    asked = {"title": "Send it?", "action": "bench.send", "arguments": {"to": "somebody"}, "risk": "write"}
+    approval_id = (await person.post("/approvals", asked))["id"]
+    async with asyncio.timeout(_LIMIT):
+        while (await person.get(f"/approvals/{approval_id}"))["state"] == ApprovalState.REQUESTED:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL)
+    async with database.reading() as session:
+        row = await session.get(Approval, approval_id)
+    if row is None or row.state != ApprovalState.PENDING:
+        raise Unavailable("A request of a program does not wait for anybody.")
+    return row
+
+
+def _copy(model: Approval) -> Approval:
+    """Give another request like it, not shown to anybody yet."""
+    fresh: dict[str, Any] = {"id": new_id("apr"), "state": ApprovalState.REQUESTED, "deciders": [], "opened_at": None}
+    times = {"created_at": now(), "expires_at": now() + timedelta(days=_DAYS)}
+    return Approval(**model.model_dump() | fresh | times)
+
+
+async def _begin(database: Database, client: Client, rows: Sequence[Approval]) -> None:
+    async with database.writing() as session:
+        session.add_all(rows)
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(row: Approval) -> None:
+        async with places:
+            await client.start_workflow(
+                ApprovalWorkflow.run,
+                as_input(row),
+                id=approval_workflow_id(row.id),
+                task_queue=policies.TURNS_QUEUE,
+                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
+            )
+
+    await asyncio.gather(*(start(row) for row in rows))
