@@ -4,7 +4,6 @@ What cannot be said is said more loosely (the service checks it anyway) or, wher
 Words that look for patterns are left out: they can take for ever.
 """
 
-import math
 from typing import Any
 
 from connectors.openapi.references import References, Unusable
@@ -187,9 +186,7 @@ def _bounds(schema: Schema) -> Schema:
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < _MOST
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
 
 
 def _is_choice(value: Any) -> bool:

@@ -123,6 +123,7 @@ BOUNDED: dict[str, dict[str, Any]] = {
     | {"components": {"schemas": {"A": {"allOf": [{"$ref": "#/components/schemas/A"}, NODE["properties"]["n"]]}}}},
     "a slow pattern": posting({"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+$"}}}),
     "an endless enum": posting({"type": "object", "properties": {"a": {"enum": [str(one) for one in range(9_000)]}}}),
+    "numbers without end": posting({"type": "integer", "minimum": 10**400, "maximum": 1e300, "default": 10**99}),
     "words for our own eyes": posting({"type": "object", "properties": {"a": {"x-resolve": {"action": "files.read"}}}}),
 }
 """Documents whose operation is taken, within bounds."""
