@@ -84,8 +84,8 @@ def unmask(paths: Sequence[Path] | None, old: Any, new: Any) -> Any:
             raise ValueError(message)
         return old
     if isinstance(new, Mapping):
-        before = old if isinstance(old, Mapping) else {}
-        return {name: unmask(_below(paths, name), before.get(name), value) for name, value in new.items()}
+        known = old if isinstance(old, Mapping) else {}
+        return {name: unmask(_below(paths, name), known.get(name), value) for name, value in new.items()}
     before = old if isinstance(old, list) else []
     inner = _below(paths, None)
     if new == mask(paths, before):

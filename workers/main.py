@@ -158,17 +158,19 @@ def build_parts(
         reader=Reader(database, rooms, settings.uploads_dir),
         answerer=Answerer(database, memory.embedder if memory else None, memory.index if memory else None),
         checker=Checker(database, rooms, router),
-        sender=_sender(settings, database, rooms, ring, channels or {}),
+        sender=_sender(settings, database, rooms, ring, audit, channels or {}),
         webhooks=Webhooks(database, rooms, audit, Sealer(ring), settings.webhook_hosts),
         progress=Progress(database, rooms, channels or {}),
     )
 
 
-def _sender(settings: Settings, database: Database, rooms: Rooms, ring: KeyRing, channels: Channels) -> Sender:
+def _sender(
+    settings: Settings, database: Database, rooms: Rooms, ring: KeyRing, audit: AuditTrail, channels: Channels
+) -> Sender:
     prompts = Prompts(database, rooms, ring, settings.public_url, settings.prompts_per_hour)
     carrier = ChannelCarrier(channels, prompts, Replies(database))
     kinds = (deliveries.REPLY, deliveries.PROMPT, deliveries.NOTICE, deliveries.PROGRESS)
-    return Sender(database, rooms, dict.fromkeys(kinds, carrier))
+    return Sender(database, rooms, audit, dict.fromkeys(kinds, carrier))
 
 
 def _thinker(
@@ -271,9 +273,7 @@ async def run_workers(
     Memory starts once `begun` is set: it needs seconds of CPU, which the start of the product comes before.
     """
     database = database.behind(SQL_WIDTH)
-    reach = Reach(
-        settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers, plugins=settings.plugins
-    )
+    reach = Reach(settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers, plugins=settings.plugins)
     registry = Registry.load(native_connectors(database, settings.files_dir, reach))
     importer = Importer(database, registry, imported_kinds(reach, database, Sealer(ring)))
     await importer.refresh()

@@ -109,18 +109,25 @@ async def arm(session: AsyncSession, delivery_id: str, token: str | None, body: 
     await session.execute(update(Delivery).where(wanted).values(**values))
 
 
-async def sent(work: Work, claimed: Delivery, external_ref: str | None, *, detail: str | None = None) -> None:
-    """Store that what was claimed is shown now; a change that came meanwhile is due at once. Dropped stays dropped."""
+async def sent(
+    work: Work, claimed: Delivery, external_ref: str | None, *, detail: str | None = None
+) -> Delivery | None:
+    """Store that what was claimed is shown now; a change that came meanwhile is due at once.
+
+    Gives the row where it shows what it did not before; None where nothing is new, or it was dropped meanwhile.
+    """
     row = await _locked(work.session, claimed.id)
     if row.state == DROPPED:  # while it was on its way: it is not edited, and its buttons stay void
         row.external_ref, row.shown, row.due_at = external_ref or row.external_ref, row.version, NEVER
-        return
+        return None
     first, row.state, row.shown = row.state != SENT, SENT, claimed.version
     row.external_ref, row.attempts, row.detail = external_ref or row.external_ref, 0, detail
     row.due_at = NEVER if row.shown >= row.version else now()
     row.updated_at = now()
     if first:
         await tell(work, row)
+    news = first or any(row.body.get(name) != claimed.body.get(name) for name in ("digest", "batch"))
+    return row if news else None
 
 
 async def postpone(work: Work, claimed: Delivery, until: datetime, detail: str, *, attempts: int | None = None) -> None:

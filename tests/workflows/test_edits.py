@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import AlreadyDecided, DigestMismatch, Invalid
 from core.tables.consent import Approval, Decision
+from core.tables.records import AuditRow
 from core.values import ApprovalState, TurnState
 from tests.workflows.script import call
 from tests.workflows.stage import Stage
@@ -34,6 +35,8 @@ class TestEdit:
         (told,) = [one for one in entries if isinstance(one, ToolAnswered)]
         assert said.calls[0].arguments == {"text": "10 EUR"}
         assert told.edited
+        (row,) = await stage.all(AuditRow, AuditRow.subject == approval.id, AuditRow.kind == "approval.edited")
+        assert (row.actor, row.body["digest"]) == (stage.ana.user_id, view.digest)
 
     @pytest.mark.parametrize("wrong", [{"text": 7}, {"text": "x", "more": 1}, {}])
     async def test_that_does_not_fit_is_refused_and_it_stays_open(self, stage: Stage, wrong: dict):

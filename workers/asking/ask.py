@@ -8,7 +8,8 @@ from core.rooms import Rooms
 from core.store import consents, grants
 from core.store.audit import AuditTrail
 from core.store.database import Database
-from core.store.work import change
+from core.store.work import Work, change
+from core.tables.consent import Approval
 from core.values import ApprovalState
 from workers.heartbeat import beating
 
@@ -39,8 +40,10 @@ class Asker:
     async def note_approval(self, progress: ApprovalProgress) -> None:
         """Store how an open approval stands after a vote, an edit, an escalation or a reminder; tell who may decide."""
         async with beating(), change(self._database, self._rooms) as work:
+            editor = await consents.editor_of(work.session, progress)
             approval = await consents.note(work, progress)
             if approval is not None:
+                await self._record_edit(work, approval, editor, progress)
                 facts = {"digest": progress.digest, "stage": progress.stage, "escalated": progress.escalated}
                 facts |= {"votes": [vote.decision_id for vote in progress.votes], "reminded": progress.remind}
                 await self._audit.record(work, approval.workspace_id, "clock", "approval.updated", approval.id, **facts)
@@ -50,11 +53,13 @@ class Asker:
     async def close_approval(self, outcome: ApprovalOutcome) -> None:
         """Store what it came to and tell everyone who was asked."""
         async with beating(), change(self._database, self._rooms) as work:
+            editor = await consents.editor_of(work.session, outcome)
             approval = await consents.close(work, outcome)
             if approval is not None:
                 facts = {"digest": outcome.digest, "decision_id": outcome.decision_id}
                 actor = outcome.user_id or "clock"
                 grant = await grants.give(work, approval) if outcome.state is ApprovalState.APPROVED else None
+                await self._record_edit(work, approval, editor, outcome)
                 await self._audit.record(
                     work, approval.workspace_id, actor, f"approval.{outcome.state}", approval.id, **facts
                 )
@@ -64,3 +69,11 @@ class Asker:
                         work, approval.workspace_id, grant.granted_by, "grant.given", grant.id, **given
                     )
         crash_point("approval.closed")
+
+    async def _record_edit(
+        self, work: Work, approval: Approval, editor: str | None, told: ApprovalProgress | ApprovalOutcome
+    ) -> None:
+        """Note that somebody changed the arguments, where the workflow's word brought that."""
+        if editor is not None:
+            facts = {"digest": told.digest, "decision_id": told.revision, "revision": approval.revision}
+            await self._audit.record(work, approval.workspace_id, editor, "approval.edited", approval.id, **facts)

@@ -16,8 +16,9 @@ from core.errors import AssentError
 from core.events import VolatileEvent
 from core.rooms import Rooms
 from core.store import deliveries, identities
+from core.store.audit import AuditTrail
 from core.store.database import Database
-from core.store.work import change
+from core.store.work import Work, change
 from core.tables.connect import Delivery
 from workers.delivering.carrier import Carrier, NotWanted, NotYet
 
@@ -37,10 +38,11 @@ _log = structlog.get_logger()
 class Sender:
     """Runs beside the relay; several may run at once."""
 
-    def __init__(self, database: Database, rooms: Rooms, carriers: Mapping[str, Carrier]) -> None:
+    def __init__(self, database: Database, rooms: Rooms, audit: AuditTrail, carriers: Mapping[str, Carrier]) -> None:
         """Take the carriers by the kind of delivery that they take; other kinds are left to other senders."""
         self._database = database
         self._rooms = rooms
+        self._audit = audit
         self._carriers = carriers
         self._bell = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -138,7 +140,15 @@ class Sender:
             await self._later(row, TemporaryFailure("Something went wrong on our side."))
         else:
             async with change(self._database, self._rooms) as work:
-                await deliveries.sent(work, row, reference)
+                shown = await deliveries.sent(work, row, reference)
+                if shown is not None and shown.kind == deliveries.PROMPT:
+                    await self._record(work, shown)
+
+    async def _record(self, work: Work, row: Delivery) -> None:
+        """Note in the audit trail who was sent which request, as it stood: by its digest, or those of the batch."""
+        facts = {"user_id": row.user_id, "channel": row.channel, "account": row.account}
+        facts |= {name: row.body[name] for name in ("digest", "batch") if row.body.get(name)}
+        await self._audit.record(work, row.workspace_id, "server", "prompt.sent", row.approval_id or row.ref, **facts)
 
     async def _hand_over(self, row: Delivery) -> str | None:
         carrier = self._carriers.get(row.kind)

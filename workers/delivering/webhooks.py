@@ -109,7 +109,7 @@ class Webhooks:
         """Carry what is due until stopped. Raises Misconfigured when `hosts` cannot be read."""
         async with open_guarded(self.hosts, seconds=SECONDS) as client:
             carrier = WebhookCarrier(self.database, self.rooms, self.audit, self.sealer, client)
-            await Sender(self.database, self.rooms, {WEBHOOK: carrier}).run(stop)
+            await Sender(self.database, self.rooms, self.audit, {WEBHOOK: carrier}).run(stop)
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

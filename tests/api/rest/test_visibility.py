@@ -293,17 +293,19 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
 
 async def ways_in(house: House, who: Person) -> dict[str, str]:
     """A passkey and a linked account of somebody."""
-    mine = {"user_id": who.principal.user_id}
+    user_id = who.principal.user_id
     passkey = Passkey(
         id=new_id("pky"),
+        user_id=user_id,
         name="Phone",
         credential_id=new_id("crd"),
         public_key=b"",
         transports=[],
         created_at=now(),
-        **mine,
     )
-    account = OidcAccount(id=new_id("oac"), issuer="https://login.test", subject=new_id("sub"), linked_at=now(), **mine)
+    account = OidcAccount(
+        id=new_id("oac"), user_id=user_id, issuer="https://login.test", subject=new_id("sub"), linked_at=now()
+    )
     async with house.database.writing() as session:
         session.add_all([passkey, account])
     return {"passkey_id": passkey.id, "account_id": account.id}

@@ -109,6 +109,7 @@ async def test_who_could_have_decided_settles_what_is_unknown(world: World, audi
     zoe = await world.person(role=Role.OWNER)
     ana, bo = await world.person(zoe.workspace_id), await world.person(zoe.workspace_id)
     row = await asked(world, ana)
+    assert row.tool_call_id is not None
     await world.add(Intent(tool_call_id=row.tool_call_id, idempotency_key="k", attempt=1, created_at=now()))
     await world.alter(ToolCall, row.tool_call_id, state=CallState.UNKNOWN)
 

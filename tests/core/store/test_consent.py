@@ -220,7 +220,7 @@ class TestDecision:
         assert {one.state for one in answers} == {"accepted"}
         (row,) = await desk.world.all(Decision)
         assert row.state == decisions.ACCEPTED
-        assert sorted(await desk.audited()) == ["decision.accepted", "decision.received"]
+        assert sorted(await desk.audited()) == ["approval.seen", "decision.accepted", "decision.received"]
 
     async def test_of_another_person_under_the_same_id_is_another(self, desk: Desk, asked: Asked, intake: Intake):
         other = await desk.world.person(desk.asker.workspace_id, Role.OWNER)
@@ -268,7 +268,7 @@ class TestDecision:
         assert (approval.state, approval.decided_by, approval.decision_id) == (ApprovalState.WITHDRAWN, None, None)
         assert await desk.state(asked) == (CallState.NOT_RUN, "The request was lost before anybody decided")
         assert (await desk.world.told(desk.conversation_id))[-2:] == ["approval.closed", "tool.failed"]
-        assert await desk.audited() == ["decision.received", "approval.withdrawn", "decision.refused"]
+        assert await desk.audited() == ["approval.seen", "decision.received", "approval.withdrawn", "decision.refused"]
 
     async def test_whose_workflow_is_closed_is_judged_by_what_sql_keeps(
         self, desk: Desk, asked: Asked, intake: Intake, judge: Judge
@@ -297,4 +297,4 @@ class TestDecision:
             rows, _, total = await audit_store.page(session, desk.asker.workspace_id, limit=1, before=None)
 
         assert verdict.intact
-        assert (rows[0].kind, total) == ("decision.accepted", 2)
+        assert (rows[0].kind, total) == ("decision.accepted", 3)

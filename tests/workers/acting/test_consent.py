@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -114,7 +115,8 @@ class TestConsent:
         assert await request_.holds(request_.approvers[1:], APPROVERS, exclude_requester=True)
 
     async def test_of_who_lost_the_role_left_or_was_disabled_does_not(self, request_, world):
-        for one, change_ in zip(request_.approvers, ({"role": Role.MEMBER}, {"disabled_at": now()}), strict=True):
+        changes: list[dict[str, Any]] = [{"role": Role.MEMBER}, {"disabled_at": now()}]
+        for one, change_ in zip(request_.approvers, changes, strict=True):
             await world.alter(Membership, one.membership_id, **change_)
 
             assert not await request_.holds([one], APPROVERS)

@@ -10,9 +10,11 @@ from connectors.channel import Unreachable
 from core.clock import now
 from core.permissions import Principal
 from core.store import deliveries
+from core.store.audit import AuditTrail
 from core.store.work import change
 from core.tables.connect import Delivery
 from core.tables.identity import Identity
+from core.tables.records import AuditRow
 from tests.workers.delivering.conftest import Office
 from workers.delivering.carrier import NotWanted, NotYet
 from workers.delivering.sender import ATTEMPTS, Sender
@@ -46,8 +48,12 @@ def carrier() -> TestCarrier:
 
 
 @pytest.fixture
-def sender(office: Office, carrier: TestCarrier) -> Sender:
-    return Sender(office.database, office.rooms, {"prompt": carrier})
+def sender(office: Office, audit: AuditTrail, carrier: TestCarrier) -> Sender:
+    return Sender(office.database, office.rooms, audit, {"prompt": carrier})
+
+
+async def recorded(office: Office, row: Delivery) -> list[AuditRow]:
+    return await office.all(AuditRow, AuditRow.subject == row.approval_id, AuditRow.kind == "prompt.sent")
 
 
 @pytest.fixture
@@ -84,6 +90,25 @@ class TestSender:
 
         assert carrier.carried == [("send", 1), ("edit", 3)]
         assert (await office.get(Delivery, prompt.id)).shown == 3
+
+    async def test_who_was_sent_what_is_audited_each_time_that_it_says_something_else(
+        self, office: Office, owner: Principal, sender: Sender, prompt: Delivery
+    ):
+        await sender.sweep()
+        await edit(office, prompt)
+        await sender.sweep()
+        (first,) = await recorded(office, prompt)
+        await edit(office, prompt)
+        async with office.database.writing() as session:
+            (claimed,) = await deliveries.claim(session, {"prompt"})
+        async with office.database.writing() as session:
+            await deliveries.arm(session, prompt.id, None, {"digest": "another"})
+        async with change(office.database, office.rooms) as work:
+            shown = await deliveries.sent(work, claimed, None)
+
+        assert (first.actor, first.body["user_id"], first.body["channel"]) == ("server", owner.user_id, "telegram")
+        assert shown is not None
+        assert shown.body["digest"] == "another"
 
     async def test_changed_before_it_was_sent_it_is_sent_once_as_it_is_now(
         self, office: Office, sender: Sender, carrier: TestCarrier, prompt: Delivery

@@ -85,7 +85,7 @@ class Office:
     async def sweep(self) -> int:
         async with open_guarded(self.hosts, seconds=5) as client:
             carrier = WebhookCarrier(self.world.database, self.world.rooms, self.audit, self.sealer, client)
-            return await Sender(self.world.database, self.world.rooms, {WEBHOOK: carrier}).sweep()
+            return await Sender(self.world.database, self.world.rooms, self.audit, {WEBHOOK: carrier}).sweep()
 
     async def add(self, owner: Principal, url: str, *events: str) -> tuple[str, str]:
         async with change(self.world.database, self.world.rooms) as work:

@@ -34,6 +34,7 @@ class Talk:
         self.entries: list[ChatEntry] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.statuses: dict[str, tuple[str, str]] = {}
+        self.edited: set[str] = set()
         self.assistant = OfflineAssistant()
 
     async def round(self) -> tuple[str, tuple[CallAsked, ...]]:
@@ -62,7 +63,7 @@ class Talk:
 
     def answer(self, call: CallAsked) -> ToolAnswered:
         status, content = self.statuses.get(call.name, ("done", json.dumps(self.result(call))))
-        return ToolAnswered(call.call_id, call.name, content, status)
+        return ToolAnswered(call.call_id, call.name, content, status, edited=call.name in self.edited)
 
     def result(self, call: CallAsked) -> Any:
         if call.name == "tasks.list":
@@ -226,6 +227,11 @@ class TestResult:
 
         assert "failed. Reason: the database is down" in await talk.say("delete buy milk")
         assert talk.calls == [LIST]
+
+    async def test_that_a_person_changed_the_arguments_is_said(self, talk):
+        talk.edited = {"tasks.add"}
+
+        assert "A person changed the arguments" in await talk.say("add buy milk to my tasks")
 
     async def test_two_requests_have_two_results(self, talk):
         reply = await talk.say("add milk and add eggs")

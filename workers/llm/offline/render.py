@@ -11,6 +11,7 @@ from workers.llm.port import CallAsked, ToolAnswered
 LABELS = ("title", "name", "path", "subject", "summary", "label", "file", "text", "id")
 BODIES = ("content", "text", "body")
 REASONS = ("reason", "comment", "detail", "error", "message")
+EDITED = "A person changed the arguments before this was decided."
 MOST_TEXT = 8000
 MOST_LABEL = 200
 MOST_ITEMS = 100
@@ -45,7 +46,12 @@ def _shown(step: Step, *, last: bool) -> list[tuple[CallAsked, ToolAnswered]]:
 
 
 def one_result(call: CallAsked, answer: ToolAnswered, talk: Sequence[Exchange]) -> str:
-    """Say what one call came to."""
+    """Say what one call came to, and that it was another's doing where a person changed the arguments."""
+    said = _came_to(call, answer, talk)
+    return f"{EDITED} {said}" if answer.edited else said
+
+
+def _came_to(call: CallAsked, answer: ToolAnswered, talk: Sequence[Exchange]) -> str:
     if answer.status != DONE:
         return _not_done(call, answer, talk)
     result = parsed(answer)
