@@ -15,7 +15,7 @@ def reviewed_manifest(row: Imported) -> ConnectorManifest:
     The pin voids consent and grants as soon as anything else would run under the same name.
     """
     enabled = set(row.enabled)
-    actions = [_as_said(one, row.risks) for one in row.manifest["actions"] if one["name"] in enabled]
+    actions = [_as_said(row, one) for one in row.manifest["actions"] if one["name"] in enabled]
     pin = f"{row.id} {row.digest}"
     try:
         return ConnectorManifest.model_validate(
@@ -25,16 +25,27 @@ def reviewed_manifest(row: Imported) -> ConnectorManifest:
         raise BadManifest(f"{row.name}: what was kept of it is no manifest") from error
 
 
-def _as_said(action: dict[str, Any], risks: dict[str, str]) -> dict[str, Any]:
-    risk = risks.get(action["name"], action["risk"])
-    return {**action, "risk": risk, "effect": effect_of(risk, action["effect"]), "allow_reason": None}
+def _as_said(row: Imported, action: dict[str, Any]) -> dict[str, Any]:
+    risk = row.risks.get(action["name"], action["risk"])
+    return {
+        **action,
+        "risk": risk,
+        "effect": _effect(row, action["name"], risk, action["effect"]),
+        "allow_reason": None,
+    }
+
+
+def _effect(row: Imported, name: str, risk: str, effect: str) -> str:
+    """Give an action's effect; what an MCP server says of it counts only where a person said something too."""
+    vouched = row.kind != "mcp" or name in row.risks
+    return effect_of(risk, effect if vouched else Effect.AT_MOST_ONCE)
 
 
 def effect_of(risk: str, effect: str) -> str:
     """Give the effect that goes with a risk: what reads has none, and what was taken for reading may do harm."""
     if risk == Risk.READ:
         return Effect.READ.value
-    return Effect.AT_MOST_ONCE.value if effect == Effect.READ else effect
+    return Effect.AT_MOST_ONCE.value if effect == Effect.READ else str(effect)
 
 
 def shown(row: Imported, view: ImportedView) -> ImportedShown:
@@ -63,7 +74,7 @@ def _action(row: Imported, spec: ActionSpec) -> ImportedActionView:
         title=spec.title,
         description=spec.description,
         risk=risk,
-        effect=effect_of(risk, spec.effect.value),
+        effect=_effect(row, spec.name, risk, spec.effect.value),
         risk_found=spec.risk.value,
         enabled=spec.name in row.enabled,
         schema_=spec.schema_,

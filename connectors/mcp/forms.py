@@ -67,7 +67,7 @@ def _name(name: Any) -> str:
 
 
 def _field(name: str, part: Any) -> dict[str, Any]:
-    if not isinstance(part, Mapping) or part.get("type") not in _KINDS:
+    if not isinstance(part, Mapping) or str(part.get("type")) not in _KINDS:
         message = (
             "The server asks with a form that cannot be shown: its fields are text, numbers, yes or no, or choices."
         )

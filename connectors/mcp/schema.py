@@ -97,6 +97,7 @@ class _Cleaner:
         if not isinstance(where, str) or not where.startswith("#"):
             message = "its schema refers to another document"
             raise BadSchema(message)
+        where = unquote(where)
         if where in through:
             return {}
         found = self.part(self._find(where), depth + 1, (*through, where))
@@ -105,7 +106,7 @@ class _Cleaner:
 
     def _find(self, where: str) -> Any:
         found: Any = self._root
-        for step in unquote(where).removeprefix("#").split("/")[1:]:
+        for step in where.removeprefix("#").split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
             if not isinstance(found, Mapping) or name not in found:
                 message = "its schema refers to what is not there"

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.request_state import RequestStateSecurity
 from mcp_types import (
     CallToolResult,
@@ -102,7 +103,7 @@ def _plain(server: MCPServer, script: Script) -> None:
     def fail() -> str:
         """Fails."""
         message = "the printer is on fire"
-        raise ValueError(message)
+        raise ToolError(message)
 
 
 def _asking(server: MCPServer, script: Script) -> None:
