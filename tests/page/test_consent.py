@@ -32,7 +32,7 @@ class TestCard:
         )  # fmt: skip
         card = home.locator("[data-approval=apr_1]")
         await expect(card).to_contain_text(
-            "Stage 1 of 2 (finance): 1 of 2 consents given; one more from Ana, Eve for Flo"
+            "Stage 1 of 2 (finance): 1 of 2 consents given; one more from you, Eve for Flo"
         )
         said = await card.inner_text()
 
@@ -174,8 +174,9 @@ class TestAlways:
         patterns = {"title": {"kind": "exact", "value": "Buy milk"}}
         assert sent["remember"] == {"patterns": patterns, "seconds": 604_800, "uses": 3}
 
-    async def test_it_is_offered_only_where_the_rule_says_so(self, stage, home):
-        await stage.ask(approval())
+    @pytest.mark.parametrize("plan", [approval()["plan"], FOUR_EYES | {"may_remember": True}], ids=["rule", "quorum"])
+    async def test_it_is_offered_only_where_the_rule_says_so_and_one_consent_is_enough(self, stage, home, plan):
+        await stage.ask(approval(plan=plan))
         card = home.locator("[data-approval=apr_1]")
 
         await expect(card.get_by_role("button", name="Change")).to_be_visible()

@@ -62,6 +62,7 @@ function newBatch({ batch, action }, actions) {
   card.refresh = (approvals, state) => {
     shown = approvals;
     title.textContent = words.batchTitle(approvals.length, reveal(action));
+    card.setAttribute("aria-label", title.textContent);
     yes.textContent = words.approveAll(approvals.length);
     no.textContent = words.rejectAll(approvals.length);
     keyed(list, approvals.map((one) => ({ key: one.id, parts: [one, state.me, state.mine], build: (before) => item(one, state, before) })));

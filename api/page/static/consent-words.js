@@ -126,7 +126,7 @@ export const consent = {
   linkHow: (title, account) => `Within 10 minutes, send this code to ${account || title} in your private chat on ${title}, and press Yes there:`,
   linkOpen: (title) => `Open ${title} with the code`,
   linkedNow: (name) => `${name} is linked.`,
-  pairingHelp: "A chat can begin, too: send it any message, and type here the code that it answers with.",
+  pairingHelp: "A chat can begin, too: send it /link, and type here the code that it answers with.",
   pairingCode: "Code from the chat",
   pairingLook: "Look who it is",
   pairingIs: (who, channel) => `${who} on ${channel} asks to be you. Whoever uses that account can then decide in your name.`,

@@ -2,6 +2,7 @@
 
 import { busy, h, reveal } from "./dom.js";
 import { argumentsForm } from "./form.js";
+import { mayRemember } from "./progress.js";
 import { answerForm, isQuestion } from "./question.js";
 import { rememberForm } from "./remember.js";
 import { words } from "./words.js";
@@ -20,7 +21,7 @@ export function decision(approval, actions, gate, { isPart }) {
   const yes = h("button", { type: "submit", class: approval.risk === "destructive" ? "danger" : "primary" }, question ? words.sendAnswer : consent(approval));
   const no = h("button", { type: "button", onclick: () => decide("reject") }, question ? words.noAnswer : words.reject);
   const edit = question ? null : h("button", { type: "button", "aria-expanded": "false", onclick: () => toggle(edit, editing) }, words.change);
-  const remember = question || !approval.plan?.may_remember ? null : h("button", { type: "button", "aria-expanded": "false", onclick: () => toggle(remember, remembering) }, words.always);
+  const remember = question || !mayRemember(approval) ? null : h("button", { type: "button", "aria-expanded": "false", onclick: () => toggle(remember, remembering) }, words.always);
   const buttons = [yes, no, edit, remember].filter(Boolean);
   form.append(...[question?.element, h("label", { for: reason.id }, needsComment ? words.reasonNeeded : approval.origin === "service" ? words.reasonAsker : words.reason), reason,
     h("div", { class: "buttons" }, ...buttons), panel, note].filter(Boolean));

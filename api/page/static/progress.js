@@ -9,7 +9,7 @@ export function progress(approval, me) {
   const stages = approval.plan?.stages ?? [], isOpen = approval.state === "pending";
   return h("dl", { class: "progress" },
     isOpen && fact(words.deciders, listed(approval.deciders.map((one) => deciderName(one, me)))),
-    isOpen && needsMany(approval) && fact(words.stage, stageLine(approval, stages)),
+    isOpen && needsMany(approval) && fact(words.stage, stageLine(approval, stages, me)),
     approval.votes?.length > 0 && fact(words.votes, h("ul", {}, approval.votes.map((vote) => h("li", {}, voteLine(vote, me))))),
     approval.revision > 0 && fact(words.edited, words.editedBy(reveal(approval.edited_by_name ?? words.somebody), approval.revision)),
     approval.generation > 0 && fact(words.again, words.askedAgain(approval.generation)),
@@ -28,13 +28,16 @@ const listed = (names) => (names.length ? names.slice(0, LISTED).join(", ") + (n
 const deciderName = (one, me) => (one.in_place_of ? words.inPlaceOf(reveal(one.name), reveal(one.in_place_of)) : one.user_id === me?.id ? words.you.toLowerCase() : reveal(one.name));
 
 const count = (stage) => stage.needs.reduce((sum, need) => sum + (need.count ?? 1), 0);
-const needsMany = ({ plan }) => plan.stages.length > 1 || count(plan.stages[0]) > 1;
+const needsMany = ({ plan }) => plan?.stages?.length > 1 || (plan?.stages?.length === 1 && count(plan.stages[0]) > 1);
 
-function stageLine({ stage = 0, votes = [], deciders, plan }, stages) {
+// Whether "always allow" may be offered: the rule says so, and one consent of a call of the assistant is all it takes.
+export const mayRemember = (approval) => !!approval.plan?.may_remember && !needsMany(approval) && approval.origin !== "service" && approval.risk !== "admin";
+
+function stageLine({ stage = 0, votes = [], deciders, plan }, stages, me) {
   const now = plan.stages[stage] ?? stages[0], wanted = count(now);
   const given = votes.filter((vote) => vote.verdict === "approve" && vote.stage === stage);
   const voters = new Set(votes.map((vote) => vote.user_id));
-  const others = deciders.filter((one) => !voters.has(one.user_id)).map((one) => deciderName(one));
+  const others = deciders.filter((one) => !voters.has(one.user_id)).map((one) => deciderName(one, me));
   const parts = now.needs.length > 1 ? ` (${now.needs.map((need) => words.need(need.count ?? 1, partyName(need.party, deciders))).join(words.and)})` : "";
   const place = stages.length > 1 ? `${words.stageOf(stage + 1, stages.length, now.name ? reveal(now.name) : "")}: ` : "";
   return `${place}${words.given(given.length, wanted)}${parts}; ${words.missing(wanted - given.length, listed(others))}`;
