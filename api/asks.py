@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 from sqlalchemy.exc import IntegrityError
 
-from api import waiting
+from api import outdated, waiting
 from api.addresses import check_webhook_url
 from connectors.addresses import PrivateHosts
 from connectors.outside import MAX_NAME, outside_action
@@ -23,7 +23,7 @@ from core.messages import ApprovalOutcome
 from core.permissions import Principal, Role
 from core.rooms import Rooms
 from core.settings import Settings
-from core.store import approvals, asks, consents, webhooks
+from core.store import approvals, asks, consents, deciders, webhooks
 from core.store.asks import Asked, NewRequest, Report, Wished
 from core.store.audit import AuditTrail
 from core.store.database import Database
@@ -176,28 +176,35 @@ class Asks:
         await self.audit.record(work, row.workspace_id, who.user_id, "approval.withdrawn", row.id, digest=row.digest)
 
     async def consume(self, who: Principal, approval_id: str, digest: str, claim: str | None = None) -> Taken:
-        """Take what was approved to run it, once for each claim. Who consented must still be entitled; else it is void.
+        """Take what was approved to run it, once for each claim.
 
-        Raises NotFound, Conflict, Expired, DigestMismatch.
+        Who consented must still be entitled, and the rules no stricter than they were; else it is void. Raises NotFound, Conflict, Expired, DigestMismatch.
         """
         async with change(self.database, self.rooms) as work:
             row = await asks.own(work.session, who, approval_id)
-            void = await self._is_void(work, row)
-            if void:
-                await consents.make_void(work, self.audit, row, "who approved this may no longer do so")
+            void = await self._why_void(work, row)
+            if void is not None:
+                await consents.make_void(work, self.audit, row, void)
             else:
                 view = await asks.consume(work, self.audit, who, approval_id, digest, claim)
-        if void:
-            message = "Who approved this may no longer do so: ask again, under another client key."
+        if void is not None:
+            message = f"{void[:1].upper()}{void[1:]}: ask again, under another client key."
             raise Conflict(message, reason="void", state=ApprovalState.VOID)
         return Taken(approval=view, arguments=row.arguments)
 
-    async def _is_void(self, work: Work, row: Approval) -> bool:
-        if row.state != ApprovalState.APPROVED or row.consumed_at is not None or not row.votes:
-            return False
-        begun = approval_rules.begin(approvals.as_input(row))
-        standing = replace(begun, escalated=row.escalated_at is not None)
-        return not await holds_still(work.session, row, standing, approval_rules.decide)
+    async def _why_void(self, work: Work, row: Approval) -> str | None:
+        if row.state != ApprovalState.APPROVED or row.consumed_at is not None:
+            return None
+        if row.votes and not await self._holds(work, row):
+            return "who approved this may no longer do so"
+        return await outdated.why(work.session, self.registry, row)
+
+    async def _holds(self, work: Work, row: Approval) -> bool:
+        """Whether its votes are still consent, with people, and who asked, as they are known to be now."""
+        person = await deciders.person_of(work.session, row.workspace_id, row.requester_id)
+        request = approvals.as_input(row).model_copy(update={"requester_person_id": person})
+        standing = replace(approval_rules.begin(request), escalated=row.escalated_at is not None)
+        return await holds_still(work.session, row, standing, approval_rules.decide)
 
     async def report(self, who: Principal, approval_id: str, said: Report) -> ApprovalView:
         """Keep what came of what was taken. Raises NotFound, Conflict."""

@@ -44,7 +44,9 @@ async def approve(house: House, approval_id: str, state: ApprovalState = Approva
     async with change(house.database, house.rooms) as work:
         row = await work.session.get_one(Approval, approval_id)
         row.digest = "d" * 64
-        outcome = ApprovalOutcome(approval_id=row.id, state=state, digest=row.digest, at=now())
+        outcome = ApprovalOutcome(
+            approval_id=row.id, state=state, digest=row.digest, user_id=row.requester_id, at=now()
+        )
         await consents.close(work, outcome)
     return "d" * 64
 

@@ -12,6 +12,7 @@ from core.store import consents
 from core.tables.consent import Approval
 from core.tables.people import Membership, Session
 from tests.api.rest.house import House, Person
+from tests.api.rest.test_asks import approve, ask
 from tests.api.rest.test_delegations import asked, hand, until
 
 
@@ -106,3 +107,54 @@ class TestAViewer:
 
         assert (await bo.ask("POST", f"/approvals/{approval_id}/decision", json=body)).status_code == 404
         assert (await bo.ask("GET", f"/approvals/{approval_id}")).status_code == 404
+
+
+async def rules(ana: Person, verdict: str, version: int) -> None:
+    """Let the workspace's only rule say this about deployments."""
+    rule = {"name": "deployments", "when": {"action": "deploy.production"}, "verdict": verdict}
+    saved = await ana.ask("PUT", "/policy", json={"document": {"rules": [rule]}, "expected_version": version})
+    assert saved.status_code == 200, saved.text
+
+
+class TestConsentThatIsTakenLate:
+    async def test_is_void_where_the_rules_deny_it_meanwhile(self, house, ana, bo):
+        approval_id = (await ask(bo)).json()["id"]
+        digest = await approve(house, approval_id)
+        await rules(ana, "deny", 0)
+
+        taken = await bo.ask("POST", f"/approvals/{approval_id}/consume", json={"digest": digest})
+
+        assert (taken.status_code, taken.json()["reason"]) == (409, "void")
+        assert (await bo.ask("GET", f"/approvals/{approval_id}")).json()["state"] == "void"
+
+    async def test_is_void_where_the_rules_ask_for_what_they_allowed(self, house, ana, bo):
+        approval_id = (await ask(bo)).json()["id"]
+        digest = await approve(house, approval_id)
+        async with house.database.writing() as session:
+            (await session.get_one(Approval, approval_id)).decided_by = None
+        await rules(ana, "allow", 0)
+        await rules(ana, "ask", 1)
+
+        taken = await bo.ask("POST", f"/approvals/{approval_id}/consume", json={"digest": digest})
+
+        assert (taken.status_code, taken.json()["reason"]) == (409, "void")
+
+    async def test_holds_where_they_became_milder(self, house, ana, bo):
+        approval_id = (await ask(bo)).json()["id"]
+        digest = await approve(house, approval_id)
+        await rules(ana, "allow", 0)
+
+        taken = await bo.ask("POST", f"/approvals/{approval_id}/consume", json={"digest": digest})
+
+        assert taken.status_code == 200
+
+    async def test_is_void_where_the_action_is_another_now(self, house, bo):
+        approval_id = (await ask(bo)).json()["id"]
+        digest = await approve(house, approval_id)
+        async with house.database.writing() as session:
+            row = await session.get_one(Approval, approval_id)
+            row.asked = {**row.asked, "schema_digest": "0" * 64}
+
+        taken = await bo.ask("POST", f"/approvals/{approval_id}/consume", json={"digest": digest})
+
+        assert (taken.status_code, taken.json()["reason"]) == (409, "void")
