@@ -36,6 +36,8 @@ _log = structlog.get_logger()
 
 OPEN_SECONDS = 20.0
 """To connect, agree on a version and list what is offered."""
+START_SECONDS = 45.0
+"""The same, where a command has to be started first."""
 _STEP_SECONDS = 300.0
 _MAX_PAGES = 20
 _MAX_TOOLS = 1_000
@@ -130,7 +132,7 @@ async def _session(place: Place, line: _Line, begun: list[Talk]) -> AsyncIterato
 
     async with _streams(place, line) as streams:
         client = Client(streams, client_info=_ME, elicitation_callback=declined, cache=None)
-        async with asyncio.timeout(OPEN_SECONDS) as opening:
+        async with asyncio.timeout(START_SECONDS if place.command else OPEN_SECONDS) as opening:
             async with client:
                 tools = await _tools(client.session)
                 opening.reschedule(None)

@@ -262,6 +262,7 @@ class TestACommandOfTheOperator:
     def entry(self, *args: str) -> McpEntry:
         return McpEntry(name="desk", command=sys.executable, args=("-m", "tests.doubles.mcp_server", *args))
 
+    @pytest.mark.server
     async def test_is_run_for_each_call(self, world, ring, tmp_path):
         entry = self.entry("--ledger", str(tmp_path / "ledger"))
         bench = Bench(world, ring, Reach(mcp_servers=(entry,)))
@@ -273,6 +274,7 @@ class TestACommandOfTheOperator:
         assert row.source["address"] == "the server desk of the settings"
         assert json.loads((tmp_path / "ledger").read_text()) == {"note": "hi"}
 
+    @pytest.mark.server
     async def test_that_the_settings_name_no_more_is_not_run(self, world, ring):
         bench = Bench(world, ring, Reach(mcp_servers=(self.entry(),)))
         row = await bench.row(options={"server": "desk"})
