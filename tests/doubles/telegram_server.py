@@ -1,9 +1,6 @@
 """Starts telegram-test-api, a double of the Bot API that others wrote; npm brings it into .assent/telegram once."""
 
 import contextlib
-import hashlib
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -13,38 +10,15 @@ from typing import Any
 
 import httpx
 
-from tests.browser import link_node
+from tests.doubles.packages import install
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = Path(__file__).resolve().parent / "telegram"
-HOME = ROOT / ".assent" / "telegram"
 TOKEN = "7000000001:" + "A" * 35
 _PROGRAM = """
 const TelegramServer = require('telegram-test-api');
 const server = new TelegramServer({port: Number(process.argv[1]), host: '127.0.0.1', storeTimeout: 3600});
 server.start().then(() => console.log('ready'));
 """
-
-
-def install_telegram() -> Path:
-    """Return the folder with the double and Node; npm fetches the locked version when it is not there yet."""
-    digest = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    ready = HOME / digest
-    if ready.is_dir():
-        return ready
-    fresh = HOME.with_name(f"telegram.{os.getpid()}")
-    nodes = link_node(fresh / "node")
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(PACKAGE / name, fresh)
-    environment = os.environ | {"PATH": f"{nodes}:{os.environ['PATH']}"}
-    subprocess.run(
-        [nodes / "npm", "ci", "--ignore-scripts"], cwd=fresh, env=environment, capture_output=True, check=True
-    )
-    HOME.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):
-        fresh.rename(ready)
-    shutil.rmtree(fresh, ignore_errors=True)
-    return ready
 
 
 class TelegramDouble:
@@ -89,7 +63,7 @@ def _from(who: int, chat: int | None) -> dict[str, Any]:
 @contextlib.contextmanager
 def telegram() -> Iterator[TelegramDouble]:
     """Run the double on a free port."""
-    home = install_telegram()
+    home = install(PACKAGE)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

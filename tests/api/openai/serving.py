@@ -1,10 +1,8 @@
 """The whole server on a free port, with workers, a real Temporal server and a scripted model; and Node programs."""
 
 import asyncio
-import hashlib
 import json
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,12 +20,10 @@ from core.store import api_tokens
 from core.store.work import change
 from core.tables.people import Session
 from tests.api.rest.house import ReadyTemporal
-from tests.browser import link_node
+from tests.doubles.packages import ROOT, install
 from tests.workflows.stage import Stage
 
-ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "tests" / "doubles" / "openai_clients"
-HOME = ROOT / ".assent" / "openai_clients"
 
 
 class Served:
@@ -71,25 +67,9 @@ async def _secret(stage: Stage) -> str:
     return secret
 
 
-async def install() -> Path:
-    """Return the folder with the clients and Node; npm fetches the locked versions when they are not there yet."""
-    locked = b"".join(file.read_bytes() for file in sorted(PACKAGE.iterdir()))
-    ready = HOME / hashlib.sha256(locked).hexdigest()[:16]
-    if ready.is_dir():
-        return ready
-    fresh = HOME.with_name(f"openai_clients.{os.getpid()}")
-    nodes = link_node(fresh / "node")
-    shutil.copytree(PACKAGE, fresh, dirs_exist_ok=True)
-    environment = os.environ | {"PATH": f"{nodes}:{os.environ['PATH']}"}
-    npm = await asyncio.create_subprocess_exec(
-        nodes / "npm", "ci", "--ignore-scripts", cwd=fresh, env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-    assert await npm.wait() == 0
-    HOME.mkdir(parents=True, exist_ok=True)
-    with suppress(OSError):
-        fresh.rename(ready)
-    shutil.rmtree(fresh, ignore_errors=True)
-    return ready
+async def installed() -> Path:
+    """Return the folder with the clients and Node."""
+    return await asyncio.to_thread(install, PACKAGE)
 
 
 class Node:
@@ -117,7 +97,7 @@ class Node:
 @asynccontextmanager
 async def node(served: Served, program: str, *words: str) -> AsyncIterator[Node]:
     """Run one of the programs against the server."""
-    home = await install()
+    home = await installed()
     process = await asyncio.create_subprocess_exec(
         home / "node" / "node",
         home / program,

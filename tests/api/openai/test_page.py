@@ -12,7 +12,8 @@ from temporalio.client import Client
 
 from core.keys import KeyRing
 from core.store.database import Database
-from tests.api.openai.serving import ROOT, Served, install, serving
+from tests.api.openai.serving import Served, installed, serving
+from tests.doubles.packages import ROOT
 from tests.workflows.script import call
 from tests.workflows.stage import open_stage
 
@@ -40,7 +41,7 @@ async def run(served: Served, language: str, code: str) -> asyncio.subprocess.Pr
     command = [sys.executable, "-c", code]
     folder = ROOT
     if language == "js":
-        folder = await install()
+        folder = await installed()
         command = [str(folder / "node" / "node"), "--input-type=module", "--eval", code]
     piped = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(*command, cwd=folder, env=environment, stdout=piped, stderr=piped)
