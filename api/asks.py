@@ -178,7 +178,8 @@ class Asks:
     async def consume(self, who: Principal, approval_id: str, digest: str, claim: str | None = None) -> Taken:
         """Take what was approved to run it, once for each claim.
 
-        Who consented must still be entitled, and the rules no stricter than they were; else it is void. Raises NotFound, Conflict, Expired, DigestMismatch.
+        Who consented must still be entitled, and the rules no stricter than they were; else it is void. Raises
+        NotFound, Conflict, Expired, DigestMismatch.
         """
         async with change(self.database, self.rooms) as work:
             row = await asks.own(work.session, who, approval_id)

@@ -63,19 +63,29 @@ async def resolve(
     person = await deciders.decider_of(session, approval.workspace_id, who.user_id)
     if person is None:
         return None
+    known = await _as_asked(session, approval)
+    delegators = await deciders.delegators_of(session, approval, who.user_id, now())
     return DecisionMade(
         decision_id=decision_id,
         user_id=person.user_id,
         role=person.role,
         verdict=answer.verdict,
         digest=answer.digest,
-        person_id=person.person_id,
+        person_id=known.get(person.person_id, person.person_id),
         groups=person.groups,
         assurance=answer.assurance,
-        in_place_of=tuple(await deciders.delegators_of(session, approval, who.user_id, now())),
+        in_place_of=tuple(
+            one.model_copy(update={"person_id": known.get(one.person_id, one.person_id)}) for one in delegators
+        ),
         has_comment=bool(answer.comment),
         edits=answer.arguments is not None,
     )
+
+
+async def _as_asked(session: AsyncSession, approval: Approval) -> dict[str, str]:
+    """Give by which id a request knows the person who asked, where they were stated to be somebody else since."""
+    person = await deciders.person_of(session, approval.workspace_id, approval.requester_id)
+    return {person: approval.requester_person_id or approval.requester_id}
 
 
 async def receive(

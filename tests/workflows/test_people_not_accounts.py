@@ -125,6 +125,15 @@ class TestTheRequester:
         assert refusal == "not_allowed"
         assert standing.is_open
 
+    async def test_nor_once_they_are_stated_to_be_that_other_user(self, room):
+        approval, second = room.ask(exclude_requester=True), await room.approver()
+        async with change(room.world.database, room.world.rooms) as work:
+            await persons.state_same(work, room.audit, room.owner, room.asker.user_id, second.user_id)
+        standing, refusal = await room.vote(standing_of(approval), await room.from_chat(second), approval)
+
+        assert refusal == "not_allowed"
+        assert standing.is_open
+
 
 class TestAQuorum:
     async def test_counts_a_person_once_over_all_their_accounts(self, room):
