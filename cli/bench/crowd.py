@@ -1,7 +1,7 @@
 """Many requests that really wait, made in bulk: copies of one that came through the door, each with its workflow.
 
-Their rows are written straight into the product's database, as not shown yet. Everything else is the product's own:
-the workflow of each begins, a worker shows it (parties, events, audit) and it waits durably, as any other.
+Their rows, and who may decide them, are written straight into the product's database, without the events and the
+audit rows of the asking. Each has its workflow, which begins as any other, has a worker look at the row, and waits.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
 from temporalio.client import Client
 
 from cli.bench.person import Person
@@ -18,13 +19,13 @@ from core.errors import Unavailable
 from core.ids import new_id
 from core.store.approvals import as_input
 from core.store.database import Database
-from core.tables.consent import Approval
+from core.tables.consent import Approval, ApprovalParty
 from core.values import ApprovalState
 from workflows import policies
 from workflows.approval import Approval as ApprovalWorkflow
 from workflows.handles import approval_workflow_id
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 _CHUNK = 250
 _POLL = 0.5
 _LIMIT = 1200.0
@@ -38,12 +39,20 @@ async def fill(person: Person, database: Database, client: Client, wanted: int) 
     if missing <= 0:
         return 0.0
     began = time.perf_counter()
-    model = await _through_the_door(person, database)
+    model, parties = await _through_the_door(person, database)
     for first in range(1, missing, _CHUNK):
-        await _begin(database, client, [_copy(model) for _ in range(min(_CHUNK, missing - first))])
-    async with asyncio.timeout(_LIMIT):
-        while await waiting(person) < wanted:  # noqa: ASYNC110  as clients poll
-            await asyncio.sleep(_POLL)
+        rows = [_copy(model) for _ in range(min(_CHUNK, missing - first))]
+        async with database.writing() as session:
+            session.add_all(rows)
+            await session.flush()
+            session.add_all(
+                [ApprovalParty(approval_id=row.id, kind=one.kind, value=one.value) for row in rows for one in parties]
+            )
+        await _begin(client, rows)
+    found = await waiting(person)
+    if found != wanted:
+        message = f"{found} requests wait, not {wanted}."
+        raise Unavailable(message)
     return missing / (time.perf_counter() - began)
 
 
@@ -52,7 +61,8 @@ async def waiting(person: Person) -> int:
     return int((await person.get(_LOOK))["total"])
 
 
-async def _through_the_door(person: Person, database: Database) -> Approval:
+async def _through_the_door(person: Person, database: Database) -> tuple[Approval, list[ApprovalParty]]:
+    """Ask as a program does; gives the row and who may decide it, once it waits."""
     asked = {"title": "Send it?", "action": "bench.send", "arguments": {"to": "somebody"}, "risk": "write"}
     approval_id = (await person.post("/approvals", asked))["id"]
     async with asyncio.timeout(_LIMIT):
@@ -60,21 +70,21 @@ async def _through_the_door(person: Person, database: Database) -> Approval:
             await asyncio.sleep(_POLL)
     async with database.reading() as session:
         row = await session.get(Approval, approval_id)
+        parties = await session.execute(select(ApprovalParty).where(ApprovalParty.approval_id == approval_id))
     if row is None or row.state != ApprovalState.PENDING:
         raise Unavailable("A request of a program does not wait for anybody.")
-    return row
+    return row, list(parties.scalars())
 
 
 def _copy(model: Approval) -> Approval:
-    """Give another request like it, not shown to anybody yet."""
-    fresh: dict[str, Any] = {"id": new_id("apr"), "state": ApprovalState.REQUESTED, "deciders": [], "opened_at": None}
-    times = {"created_at": now(), "expires_at": now() + timedelta(days=_DAYS)}
-    return Approval(**model.model_dump() | fresh | times)
+    """Give another request like it."""
+    at = now()
+    fresh: dict[str, Any] = {"id": new_id("apr"), "created_at": at, "expires_at": at + timedelta(days=_DAYS)}
+    return Approval(**model.model_dump() | fresh)
 
 
-async def _begin(database: Database, client: Client, rows: Sequence[Approval]) -> None:
-    async with database.writing() as session:
-        session.add_all(rows)
+async def _begin(client: Client, rows: Sequence[Approval]) -> None:
+    """Start their workflows."""
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def start(row: Approval) -> None:

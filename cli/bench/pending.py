@@ -81,7 +81,7 @@ async def _with(place: _Place, count: int) -> Result:
         row(f"second of two votes to tool.started{named}", times["second"], floor=floor, goal="p95 < 200"),
         row(f"inbox, GET /approvals?mine=true{named}", inbox, floor=floor),
     )
-    made = (Fact(name=f"requests that came to wait{named}", value=round(speed, 1), unit="a second"),) if speed else ()
+    made = (Fact(name=f"requests begun in bulk{named}", value=round(speed, 1), unit="a second"),) if speed else ()
     return Result(rows=rows, facts=(*made, *rest))
 
 
