@@ -12,12 +12,7 @@ from typing import Any, Literal
 import structlog
 
 from api import verdicts
-from core.errors import (
-    AssentError,
-    Invalid,
-    TooLarge,
-    Unavailable,
-)
+from core.errors import AssentError, Invalid, TooLarge, Unavailable
 from core.faults import crash_point
 from core.ids import Id, new_id
 from core.permissions import Principal
@@ -201,6 +196,7 @@ class Intake:
             approval = await approvals.lock(work.session, answer.approval_id)
             earlier = await decisions.sent_before(work.session, answer.update_id)
             if earlier is not None:
+                verdicts.check_same(earlier, answer)
                 return earlier
             assurance = await sessions.assurance_of(work.session, who, self._fresh)
             answer = answer.model_copy(update={"assurance": assurance})

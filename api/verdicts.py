@@ -20,7 +20,7 @@ from core.messages import DecisionMade
 from core.permissions import Principal
 from core.store import approvals, decisions, grants
 from core.store.decisions import Answer
-from core.tables.consent import Approval
+from core.tables.consent import Approval, Decision
 from core.text import check_json
 from core.values import ApprovalState, DecisionVerdict
 from core.views import ApprovalView
@@ -44,6 +44,13 @@ def update_id(who: Principal, door: str, approval_id: str, decision_id: str) -> 
     """Hash whose answer it is, so that nobody reads another's verdict by guessing an id."""
     parts = f"{who.user_id}\x1f{door}\x1f{approval_id}\x1f{decision_id}"
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def check_same(earlier: Decision, answer: Answer) -> None:
+    """See that what is sent again is the same answer: another one must not be taken for told. Raises Conflict."""
+    if (earlier.verdict, earlier.arguments) != (answer.verdict, answer.arguments):
+        message = "This decision_id was used for another answer: send this one under an id of its own."
+        raise Conflict(message, reason="decision_id")
 
 
 def check_edit(verdict: DecisionVerdict, arguments: dict[str, Any] | None) -> None:

@@ -158,3 +158,17 @@ class TestConsentThatIsTakenLate:
         taken = await bo.ask("POST", f"/approvals/{approval_id}/consume", json={"digest": digest})
 
         assert (taken.status_code, taken.json()["reason"]) == (409, "void")
+
+
+class TestADecisionId:
+    async def test_tells_nobody_that_another_answer_counts(self, house, ana):
+        approval_id = await asked(house, ana)
+        path = f"/approvals/{approval_id}/decision"
+        body = {"verdict": "approve", "digest": "d" * 64, "decision_id": "one"}
+        first, again = await ana.ask("POST", path, json=body), await ana.ask("POST", path, json=body)
+        other = await ana.ask("POST", path, json=body | {"verdict": "reject"})
+        edited = await ana.ask("POST", path, json=body | {"arguments": {"id": "tsk_2"}})
+
+        assert (first.status_code, again.status_code) == (202, 202)
+        for one in (other, edited):
+            assert (one.status_code, one.json()["reason"]) == (409, "decision_id")
