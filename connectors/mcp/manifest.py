@@ -103,19 +103,30 @@ def action_of(tool: Tool, taken: Collection[str]) -> ActionSpec:
     harmless = hints is not None and (hints.read_only_hint or hints.destructive_hint is False)
     title = tool.title or (hints.title if hints else None) or tool.name
     shown = reveal(title).strip()[:_MAX_TITLE] or "A tool"
+    name, schema = name_of(tool.name, taken), arguments_schema(tool.input_schema)
     return ActionSpec(
-        name=name_of(tool.name, taken),
+        name=name,
         version=1,
         title=shown,
         description=(reveal(tool.description or "").strip() or shown)[:_MAX_DESCRIPTION],
         risk=Risk.WRITE if harmless else Risk.DESTRUCTIVE,
         effect=Effect.IDEMPOTENT if hints is not None and hints.idempotent_hint else Effect.AT_MOST_ONCE,
         untrusted=True,
-        schema_=arguments_schema(tool.input_schema),
-        examples=(shown[:_MAX_EXAMPLE].replace("{", "(").replace("}", ")"),),
+        schema_=schema,
+        examples=(_example(name, schema),),
         timeout_s=TIMEOUT_SECONDS,
         max_concurrency=8,
     )
+
+
+def _example(name: str, schema: Mapping[str, Any]) -> str:
+    """Give a sentence that asks for it, in our words: the server's own might be another tool's."""
+    simple = ("string", "integer", "number")
+    needed = [one for one in schema["required"] if schema["properties"][one].get("type") in simple]
+    said = " and ".join(f"{one.replace('_', ' ')} {{{one}}}" for one in needed if re.fullmatch(r"\w{1,30}", one))
+    plain = f"use the tool {name.replace('_', ' ')}"
+    whole = f"{plain} with {said}" if said else plain
+    return whole if len(whole) <= _MAX_EXAMPLE else plain
 
 
 def name_of(tool: str, taken: Collection[str]) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from connectors.asked import is_answered
 from core.consent import Assurance, level
 from core.outgoing import Button, Fact, Headline, Link, OutMessage, Part, Plain, Quoted
+from core.store.approvals import QUESTION
 from core.text import is_hidden, reveal
 from core.values import ApprovalState, Value
 from core.views import ApprovalView, VoteView
@@ -74,7 +76,12 @@ def wants_buttons(view: ApprovalView, reader: Reader) -> bool:
     answered = any(vote.user_id == reader.user_id and vote.stage == view.stage for vote in view.votes)
     sure = level(reader.assurance) >= level(view.plan.assurance)
     open_here = view.state == ApprovalState.PENDING and reader.asked and not view.arguments_cut
-    return open_here and sure and not answered and not view.plan.comment_required
+    return open_here and sure and not answered and not view.plan.comment_required and not _wants_form(view)
+
+
+def _wants_form(view: ApprovalView) -> bool:
+    """Whether a service asks something that has to be written: yes and no are not enough."""
+    return view.origin == QUESTION and not is_answered(view.arguments_schema, view.arguments)
 
 
 def _headline(view: ApprovalView) -> str:
@@ -86,7 +93,8 @@ def _head(view: ApprovalView) -> Iterator[Part]:
         yield Plain(text=ended(view))
     asker = reveal(view.requester_name) or "A program"
     edited = f", changed by {reveal(view.edited_by_name)}" if view.edited_by_name else ""
-    yield Plain(text=f"{asker} asks for {view.action}{edited}. {reveal(view.preview.summary)}".strip())
+    asked = f"In the middle of {view.action}" if view.origin == QUESTION else f"{asker} asks for {view.action}"
+    yield Plain(text=f"{asked}{edited}. {reveal(view.preview.summary)}".strip())
     for warning in view.preview.warnings:
         yield Plain(text=f"Warning: {reveal(warning)}")
     if any(is_hidden(one) for one in json.dumps(view.arguments, ensure_ascii=False)):
@@ -166,6 +174,9 @@ def _why_not_here(view: ApprovalView, reader: Reader) -> Iterator[Part]:
         yield Plain(text="This needs a fresh proof of who you are, so it is decided on the web.")
     elif view.plan.comment_required:
         yield Plain(text="This needs a comment, so it is decided on the web.")
+    elif _wants_form(view):
+        names = ", ".join(reveal(one)[:40] for one in (view.arguments_schema or {}).get("properties", {}))
+        yield Plain(text=f"It asks for: {names}. This is answered on the web.")
 
 
 def _vote(vote: VoteView) -> str:
