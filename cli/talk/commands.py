@@ -28,6 +28,7 @@ from cli.talk import (
     service_commands,
     token_commands,
     usage_commands,
+    webhook_commands,
 )
 from cli.talk.choices import Json, PasswordStdin, an_id, with_server
 
@@ -76,6 +77,7 @@ def register(app: typer.Typer) -> None:
         "groups": (group_commands.group(), "People under a name that rules use."),
         "identities": (identity_commands.group(), "Your accounts on channels."),
         "services": (service_commands.group(), "Programs with a place of their own; they never decide."),
+        "webhooks": (webhook_commands.group(), "Addresses that are told of what happens."),
         "budget": (usage_commands.budget_group(), "The most that models may cost in a day or month."),
         "facts": (fact_commands.group(), "What is remembered of you: see, write, edit, forget."),
         "memory": (memory_commands.group(), "What is remembered: how it is, building it anew, checking it."),

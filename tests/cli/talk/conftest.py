@@ -1,13 +1,19 @@
-"""A server of recorded answers, and somebody who is signed in to it."""
+"""A server of recorded answers, and the real doors; somebody who is signed in to each."""
 
 import io
 import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from cli.talk.credentials import Credentials, CredentialStore
 from cli.talk.screen import Screen
+from cli.talk.server import Server, open_server
+from core.permissions import Role
+from tests.api.rest.house import ADDRESS, House, Person, open_house
 from tests.page.stage import open_stage
 
 
@@ -41,6 +47,36 @@ def signed_in(store):
         return store
 
     return sign_in
+
+
+@pytest.fixture
+async def house(settings, sqlite_database, ring) -> AsyncIterator[House]:
+    async with open_house(settings, sqlite_database, ring) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def ana(house: House) -> Person:
+    return await house.person(await house.workspace(), Role.OWNER)
+
+
+@pytest.fixture
+def opening(house: House, ana: Person, signed_in):
+    """Open the house for Ana, once or again."""
+    store = signed_in(ADDRESS)
+    store.write(store.read().model_copy(update={"access_token": SecretStr(ana.token)}))
+
+    def opened() -> AbstractAsyncContextManager[Server]:
+        return open_server(store, httpx.ASGITransport(house.app))
+
+    return opened
+
+
+@pytest.fixture
+async def server(opening) -> AsyncIterator[Server]:
+    """The house, open for Ana."""
+    async with opening() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,57 +1,25 @@
 """Delegating, always allowing and settling on the command line, against the real doors."""
 
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
-import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from cli.talk.approvals import Lasting, decide_approval
 from cli.talk.calls import list_calls, settle
 from cli.talk.delegations import delegate, list_delegations, revoke_delegation
 from cli.talk.grants import list_grants, revoke_grant
-from cli.talk.server import Server, open_server
 from cli.talk.until import parse_until
 from core.clock import now
 from core.consent import Party, asks
 from core.errors import Invalid
-from core.keys import KeyRing
 from core.permissions import Role
-from core.settings import Settings
-from core.store.database import Database
 from core.tables.consent import Approval, Decision
 from core.tables.work import Intent, ToolCall
 from core.values import DecisionVerdict
-from tests.api.rest.house import ADDRESS, House, Person, open_house
+from tests.api.rest.house import House, Person
 
 FRIDAY = datetime(2026, 3, 6, 10, 0, tzinfo=timezone(timedelta(hours=1)))
-
-
-@pytest.fixture
-async def house(tmp_path: Path, sqlite_database: Database, ring: KeyRing) -> AsyncIterator[House]:
-    async with open_house(Settings(data_dir=tmp_path), sqlite_database, ring) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def workspace_id(house: House) -> str:
-    return await house.workspace()
-
-
-@pytest.fixture
-async def ana(house: House, workspace_id: str) -> Person:
-    return await house.person(workspace_id, Role.OWNER)
-
-
-@pytest.fixture
-async def server(house: House, ana: Person, signed_in: Callable[[str], object], store) -> AsyncIterator[Server]:
-    signed_in(ADDRESS)
-    async with open_server(store, httpx.ASGITransport(house.app)) as opened:
-        opened.credentials = opened.credentials.model_copy(update={"access_token": SecretStr(ana.token)})
-        yield opened
 
 
 @pytest.fixture
@@ -90,8 +58,8 @@ def test_what_is_no_time_is_refused(text: str):
 
 
 class TestDelegations:
-    async def test_made_by_name_listed_and_revoked(self, house, server, screen, workspace_id, ana):
-        ben = await house.person(workspace_id)
+    async def test_made_by_name_listed_and_revoked(self, house, server, screen, ana):
+        ben = await house.person(ana.principal.workspace_id)
         made = screen()
         await delegate(
             server, made, ben.principal.name, "3d", risks=["write"], actions=[], note="Away\u202e", instead_of=None

@@ -1,52 +1,16 @@
 """Documents, search, export and import from the command line, against the real doors."""
 
 import json
-import time
-from pathlib import Path
 
-import httpx
 import pytest
-from pydantic import SecretStr
 
 from cli.talk import documents, keeping
-from cli.talk.credentials import Credentials, CredentialStore
 from cli.talk.ending import ServerError
-from cli.talk.server import open_server
 from core.errors import Invalid
-from core.permissions import Role
 from core.store import chunks
 from core.store.chunks import Piece
 from core.store.work import change
-from tests.api.rest.house import House, Person, open_house
-
-
-@pytest.fixture
-async def house(settings, sqlite_database, ring):
-    async with open_house(settings, sqlite_database, ring) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def ana(house: House) -> Person:
-    return await house.person(await house.workspace(), Role.OWNER)
-
-
-@pytest.fixture
-async def server(house: House, ana: Person, tmp_path: Path):
-    store = CredentialStore(tmp_path / "config")
-    store.write(
-        Credentials(
-            url="http://assent.test",
-            email="ana@example.com",
-            name="Ana",
-            user_id=ana.principal.user_id,
-            access_token=SecretStr(ana.token),
-            refresh_token=SecretStr("refresh"),
-            expires_at=time.time() + 900,
-        )
-    )
-    async with open_server(store, httpx.ASGITransport(house.app)) as opened:
-        yield opened
+from tests.api.rest.house import Person
 
 
 @pytest.fixture

@@ -1,47 +1,19 @@
 """Linked accounts, groups, managers and services on the command line, against the real doors."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-
-import httpx
 import pytest
-from pydantic import SecretStr
 
 from cli.talk import groups, identities, people, services
 from cli.talk.ending import ServerError, WrongUsage
-from cli.talk.server import Server, open_server
-from core.keys import KeyRing
-from core.permissions import Role, Scope
-from core.settings import Settings
+from core.permissions import Scope
 from core.store import pairings
-from core.store.database import Database
 from core.store.identities import Account
 from core.store.work import change
-from tests.api.rest.house import ADDRESS, House, Person, open_house
-
-
-@pytest.fixture
-async def house(tmp_path: Path, sqlite_database: Database, ring: KeyRing) -> AsyncIterator[House]:
-    async with open_house(Settings(data_dir=tmp_path), sqlite_database, ring) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def ana(house: House) -> Person:
-    return await house.person(await house.workspace(), Role.OWNER)
+from tests.api.rest.house import House, Person
 
 
 @pytest.fixture
 async def bo(house: House, ana: Person) -> Person:
     return await house.person(ana.principal.workspace_id)
-
-
-@pytest.fixture
-async def server(house: House, ana: Person, signed_in: Callable[[str], object], store) -> AsyncIterator[Server]:
-    signed_in(ADDRESS)
-    async with open_server(store, httpx.ASGITransport(house.app)) as opened:
-        opened.credentials = opened.credentials.model_copy(update={"access_token": SecretStr(ana.token)})
-        yield opened
 
 
 class TestLinks:

@@ -1,44 +1,14 @@
 """Rules and the operation mode on the command line, through the real doors."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 
-import httpx
 import pytest
-from pydantic import SecretStr
 
 from cli.talk import editor, policy
 from cli.talk.ending import ServerError, WrongUsage
-from cli.talk.server import Server, open_server
-from core.permissions import Role
 from core.values import OperationMode
-from tests.api.rest.house import ADDRESS, House, Person, open_house
 
 RULES = "rules:\n- name: deleting\n  when: {action: tasks.delete}\n  verdict: ask\n  ask: {expires: 2h}\n"
-
-
-@pytest.fixture
-async def house(settings, sqlite_database, ring) -> AsyncIterator[House]:
-    async with open_house(settings, sqlite_database, ring) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def ana(house) -> Person:
-    return await house.person(await house.workspace(), Role.OWNER)
-
-
-@pytest.fixture
-def server(house, ana, signed_in):
-    """Open the house for Ana."""
-    store = signed_in(ADDRESS)
-    store.write(store.read().model_copy(update={"access_token": SecretStr(ana.token)}))
-
-    def opened() -> AbstractAsyncContextManager[Server]:
-        return open_server(store, httpx.ASGITransport(house.app))
-
-    return opened
 
 
 def said(screen) -> str:
@@ -48,8 +18,8 @@ def said(screen) -> str:
 
 
 class TestPolicy:
-    async def test_saved_shown_listed_and_compared(self, server, screen):
-        async with server() as open_:
+    async def test_saved_shown_listed_and_compared(self, opening, screen):
+        async with opening() as open_:
             code = await policy.save_policy(open_, shown := screen(), RULES, "first", None, dry_run=False)
             assert (code, said(shown)) == (
                 0,
@@ -62,17 +32,17 @@ class TestPolicy:
             await policy.compare_policies(open_, shown := screen(), {"from": 1, "to": 0})
             assert said(shown) == "- rule deleting: rule 1 is gone: ask by action\n"
 
-    async def test_what_is_wrong_is_said(self, server, screen):
+    async def test_what_is_wrong_is_said(self, opening, screen):
         twice = RULES + RULES.removeprefix("rules:\n").replace("name: deleting", "name: again")
-        async with server() as open_:
+        async with opening() as open_:
             assert await policy.check_policy(open_, shown := screen(), twice) == 1
             assert "error: rules[1] (again): never reached" in said(shown)
             assert await policy.save_policy(open_, screen(), twice, None, 0, dry_run=True) == 1
             with pytest.raises(ServerError, match="never reached"):
                 await policy.save_policy(open_, screen(), twice, None, 0, dry_run=False)
 
-    async def test_a_call_is_tried(self, server, screen, ana):
-        async with server() as open_:
+    async def test_a_call_is_tried(self, opening, screen, ana):
+        async with opening() as open_:
             await policy.save_policy(open_, screen(), RULES, None, None, dry_run=False)
             await policy.try_policy(open_, shown := screen(), {"action": "tasks.delete", "arguments": {"id": "x"}})
             told = said(shown)
@@ -82,16 +52,16 @@ class TestPolicy:
         assert f"1 of {ana.principal.name}" in told
         assert json.loads(said(shown))["verdict"] == "allow"
 
-    async def test_the_operation_mode(self, server, screen, ana):
-        async with server() as open_:
+    async def test_the_operation_mode(self, opening, screen, ana):
+        async with opening() as open_:
             await policy.operate(open_, shown := screen(), None)
             assert said(shown) == "assisted\n"
             await policy.operate(open_, shown := screen(), OperationMode.EMERGENCY)
             assert said(shown).startswith("emergency, since ")
             assert ana.principal.name in said(shown)
 
-    async def test_nobody_edits_where_nobody_is(self, server, screen):
-        async with server() as open_:
+    async def test_nobody_edits_where_nobody_is(self, opening, screen):
+        async with opening() as open_:
             with pytest.raises(WrongUsage):
                 await policy.edit_policy(open_, screen(), None)
 

@@ -1,43 +1,12 @@
 """Usage and budgets on the command line, through the real doors."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-
-import httpx
 import pytest
-from pydantic import SecretStr
 
 from cli.talk import usage
 from cli.talk.ending import ServerError
-from cli.talk.server import Server, open_server
 from core.clock import now
 from core.ids import new_id
-from core.permissions import Role
 from core.tables.cost import Usage
-from tests.api.rest.house import ADDRESS, House, Person, open_house
-
-
-@pytest.fixture
-async def house(settings, sqlite_database, ring) -> AsyncIterator[House]:
-    async with open_house(settings, sqlite_database, ring) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def ana(house) -> Person:
-    return await house.person(await house.workspace(), Role.OWNER)
-
-
-@pytest.fixture
-def server(house, ana, signed_in):
-    """Open the house for Ana."""
-    store = signed_in(ADDRESS)
-    store.write(store.read().model_copy(update={"access_token": SecretStr(ana.token)}))
-
-    def opened() -> AbstractAsyncContextManager[Server]:
-        return open_server(store, httpx.ASGITransport(house.app))
-
-    return opened
 
 
 @pytest.fixture
@@ -59,9 +28,9 @@ async def paid(house, ana) -> None:
 
 
 class TestUsage:
-    async def test_unknown_prices_are_shown_as_unknown(self, server, screen, paid):
+    async def test_unknown_prices_are_shown_as_unknown(self, opening, screen, paid):
         made = screen()
-        async with server() as opened:
+        async with opening() as opened:
             await usage.show_usage(opened, made, "model", None, None, 50)
             await usage.show_usage(opened, made, "day", None, None, 50)
         lines = [line.split() for line in made.out.getvalue().splitlines()]
@@ -70,31 +39,31 @@ class TestUsage:
         assert ["small", "1", "1000", "0", "20", "1.50"] in lines
         assert [now().date().isoformat(), *["2", "2000", "0", "40", "1.50", "and", "1", "of", "2", "unknown"]] in lines
 
-    async def test_the_export_is_the_servers(self, server, screen, paid):
+    async def test_the_export_is_the_servers(self, opening, screen, paid):
         made = screen()
-        async with server() as opened:
+        async with opening() as opened:
             await usage.write_csv(opened, made, None, None)
 
         assert "time,id,user_id" in made.out.getvalue()
         assert ",'=strange," in made.out.getvalue()
 
-    async def test_a_refused_export_is_an_error_and_no_file(self, server, screen):
-        async with server() as opened:
+    async def test_a_refused_export_is_an_error_and_no_file(self, opening, screen):
+        async with opening() as opened:
             with pytest.raises(ServerError):
                 await usage.write_csv(opened, screen(), "no time", None)
 
-    async def test_too_few_records_are_said(self, server, screen, paid):
+    async def test_too_few_records_are_said(self, opening, screen, paid):
         made = screen()
-        async with server() as opened:
+        async with opening() as opened:
             await usage.show_suggestions(opened, made)
 
         assert "too few" in made.out.getvalue()
 
 
 class TestBudgets:
-    async def test_are_set_listed_and_removed(self, server, screen, ana, paid):
+    async def test_are_set_listed_and_removed(self, opening, screen, ana, paid):
         made = screen()
-        async with server() as opened:
+        async with opening() as opened:
             await usage.set_budget(opened, made, "day", 2_000_000, None, None)
             await usage.set_budget(opened, made, "month", None, 5_000, ana.principal.user_id)
             await usage.list_budgets(opened, made)
