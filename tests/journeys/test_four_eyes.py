@@ -48,7 +48,7 @@ class TestFourEyes:
         ben = await entered(await (await window(**PHONE)).new_page(), product, BEN, SECRET)
         await ana.get_by_role("button", name="New conversation").click()
         await ask_for(ana, "add the task Buy milk")
-        asked, theirs = ana.locator(".talk [data-approval]").first, ben.locator(".inbox [data-approval]")
+        asked, theirs = ana.locator(".talk [data-approval]"), ben.locator(".inbox [data-approval]")
         await expect(asked).to_contain_text("0 of 2 consents given")
         await expect(asked).to_contain_text("four eyes")
         await expect(ben).to_have_title("(1) Assent")

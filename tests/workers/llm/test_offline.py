@@ -233,6 +233,16 @@ class TestResult:
 
         assert "A person changed the arguments" in await talk.say("add buy milk to my tasks")
 
+    async def test_what_a_person_changed_is_not_asked_for_anew(self, talk):
+        changed = CallAsked("1", "tasks.add", {"title": "Buy oats"})
+        answer = ToolAnswered("1", "tasks.add", json.dumps(talk.result(changed)), "done", edited=True)
+        talk.entries = [UserSaid("add the task Buy milk"), AssistantSaid("", (changed,)), answer]
+
+        text, calls = await talk.round()
+
+        assert calls == ()
+        assert "Buy oats" in text
+
     async def test_two_requests_have_two_results(self, talk):
         reply = await talk.say("add milk and add eggs")
 

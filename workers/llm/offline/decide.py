@@ -65,7 +65,11 @@ def _told(current: Exchange, talk: Sequence[Exchange], tools: Sequence[Tool]) ->
 
 
 def _was_called(current: Exchange, intent: Intent) -> bool:
-    calls = [call for step in current.steps for call in step.calls if call.name == intent.tool.name]
+    """Whether it was asked for; what a person changed on the way answers what was said, and is not asked for anew."""
+    name = intent.tool.name
+    calls = [call for step in current.steps for call in step.calls if call.name == name]
+    if any(answer.edited for answer in current.answers_of(name)):
+        return True
     return bool(calls) if intent.named else any(same_masked(call.arguments, intent.arguments) for call in calls)
 
 
