@@ -18,7 +18,7 @@ from core.store import export, grants
 from core.store.database import Database
 from core.store.decisions import GrantWish
 from core.store.work import change
-from core.tables.consent import Approval, Grant
+from core.tables.consent import Approval, Decision, Grant
 from core.tables.people import User, Workspace
 from core.tables.records import AuditRow, StoredEvent
 from core.tables.work import ToolCall, Turn
@@ -138,6 +138,16 @@ class TestAlwaysAllow:
         state, _ = await state_of(stage, "again", [call("put", "hi")])
 
         assert state == TurnState.WAITING
+
+    async def test_rules_that_want_to_be_surer_of_who_consents_are_asked(self, stage: Stage):
+        grant = await granted(stage)
+        approval = await stage.get(Approval, grant.approval_id)
+        await stage.alter(Decision, approval.decision_id, assurance="L2")
+        assert (await state_of(stage, "as before", [call("put", "hi")]))[0] == TurnState.FINISHED
+
+        await stage.rule(approval.action, assurance="L3", may_remember=True)
+
+        assert (await state_of(stage, "again", [call("put", "hi")]))[0] == TurnState.WAITING
 
     @pytest.mark.parametrize("mode", ["manual", "emergency"])
     async def test_modes_that_ask_always_do(self, stage: Stage, mode: str):

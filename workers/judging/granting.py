@@ -5,12 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from connectors.manifest import Risk
 from connectors.registry import BoundAction
 from core import policy
-from core.consent import ConsentPlan, Party
+from core.consent import Assurance, ConsentPlan, Party, level
 from core.store import deciders, grants
 from core.store.approvals import name_of
 from core.store.plans import CannotAsk
 from core.store.work import Work
-from core.tables.consent import Grant
+from core.tables.consent import Approval, Decision, Grant
 from core.tables.work import ToolCall
 from core.values import CallVerdict
 from workers.judging.judge import Judge
@@ -62,9 +62,18 @@ async def _could_consent(session: AsyncSession, grant: Grant, plan: ConsentPlan)
     if giver is None or len(needs) != 1 or needs[0].count != 1:
         return False
     is_requester = giver.person_id == await deciders.person_of(session, grant.workspace_id, grant.user_id)
-    if plan.exclude_requester and is_requester:
+    if (plan.exclude_requester and is_requester) or not await _was_sure(session, grant, plan):
         return False
     return _is_of(needs[0].party, giver.user_id, giver.role, giver.groups, is_requester=is_requester)
+
+
+async def _was_sure(session: AsyncSession, grant: Grant, plan: ConsentPlan) -> bool:
+    """Whether we were as sure of who gave it as the rules want now, and they said why if that is wanted."""
+    approval = await session.get(Approval, grant.approval_id) if grant.approval_id else None
+    decision = await session.get(Decision, approval.decision_id) if approval and approval.decision_id else None
+    if decision is None or (plan.comment_required and not decision.comment):
+        return False
+    return level(Assurance(decision.assurance)) >= level(plan.assurance)
 
 
 def _is_of(party: Party, user_id: str, role: str, groups: tuple[str, ...], *, is_requester: bool) -> bool:
