@@ -88,7 +88,8 @@ from api.signing import Signing
 from api.tokens import Tokens
 from connectors.importing import Importer
 from connectors.kinds import imported_kinds
-from connectors.registry import Reach, Registry, native_connectors
+from connectors.reach import Reach
+from connectors.registry import Registry, native_connectors
 from core.keys import KeyRing
 from core.passwords import Passwords
 from core.rooms import Rooms

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
@@ -11,13 +11,12 @@ import structlog
 from connectors.base import Connector
 from connectors.manifest import BadManifest
 from connectors.registry import Registry
+from connectors.sources import Build
 from core.store import imported
 from core.store.database import Database
 from core.tables.connect import Imported
 
 PERIOD_SECONDS = 2.0
-Build = Callable[[Imported], Connector]
-"""Makes a connector of its row; raises BadManifest when it cannot."""
 _log = structlog.get_logger()
 
 

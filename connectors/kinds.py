@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from connectors.credentials import Vault
-from connectors.importing import Build
 from connectors.mcp import reader as mcp
 from connectors.openapi.connector import OpenApiConnector
 from connectors.openapi.reader import OpenApiReader
-from connectors.registry import Reach
-from connectors.sources import Reader
+from connectors.reach import Reach
+from connectors.sources import Build, Reader
 from core.sealing import Sealer
 from core.store.database import Database
 

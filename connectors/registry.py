@@ -14,17 +14,16 @@ from connectors.base import Checkable, Connector
 from connectors.email.connector import EmailConnector
 from connectors.files.connector import FilesConnector
 from connectors.files.folder import SUPPORTED as FILES_SUPPORTED
-from connectors.guarded import Resolve, open_guarded, resolve_by_system
+from connectors.guarded import open_guarded
 from connectors.manifest import ActionSpec, BadManifest, ConnectorManifest, Effect
 from connectors.plugins import plugin_connectors
+from connectors.reach import Reach
 from connectors.tasks.connector import TasksConnector
 from connectors.web.connector import WebConnector
 from core.digest import canonical
 from core.errors import Conflict, NotFound
-from core.mcp_entries import McpEntries
 from core.permissions import Role
 from core.policy import CallFacts, Ruling, evaluate
-from core.smtp import SmtpSettings
 from core.store.database import Database
 
 
@@ -195,21 +194,10 @@ def _action_shown(action: BoundAction) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Reach:
-    """What the settings say of the world outside: the mail server, what calls may reach, and the MCP servers.
-
-    `plugins` are the installed packages whose connectors are used.
-    """
-
-    smtp: SmtpSettings | None = None
-    private_hosts: tuple[str, ...] = ()
-    resolve: Resolve = resolve_by_system
-    mcp_servers: McpEntries = ()
-    plugins: tuple[str, ...] = ()
+_NOWHERE = Reach()
 
 
-def native_connectors(database: Database, files_root: Path, reach: Reach = Reach()) -> list[Connector]:
+def native_connectors(database: Database, files_root: Path, reach: Reach = _NOWHERE) -> list[Connector]:
     """Build the connectors that come with Assent and can be used here, and those of the packages that were named.
 
     `files` only where the system can open folder by folder (POSIX), `email` only with a mail server: see `unused`.

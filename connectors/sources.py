@@ -1,9 +1,11 @@
 """How what a workspace imports is read: one reader for each kind, and one shape for what it finds."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from pydantic import Field
 
+from connectors.base import Connector
 from connectors.credentials import Credential
 from connectors.manifest import ConnectorManifest
 from core.store.imported import Draft
@@ -27,6 +29,10 @@ RESERVED = frozenset(
     }
 )
 """Names that what comes with Assent has or may get; an import must not pass for one of them."""
+
+
+Build = Callable[[Imported], Connector]
+"""Makes a connector of its row; raises BadManifest when it cannot."""
 
 
 class Wanted(Value):

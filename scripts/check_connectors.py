@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.manifest import ConnectorManifest, Risk
-from connectors.registry import BoundAction, Reach, Registry, native_connectors
+from connectors.reach import Reach
+from connectors.registry import BoundAction, Registry, native_connectors
 from core.errors import AssentError
 from core.permissions import Role
 from core.smtp import SmtpSettings

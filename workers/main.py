@@ -12,7 +12,8 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from connectors.channel import channel_client, set_up_channels
 from connectors.importing import Importer
 from connectors.kinds import imported_kinds
-from connectors.registry import Reach, Registry, native_connectors
+from connectors.reach import Reach
+from connectors.registry import Registry, native_connectors
 from core.keys import KeyRing
 from core.rooms import Rooms
 from core.sealing import Sealer

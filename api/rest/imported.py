@@ -10,7 +10,7 @@ from api.rest.pages import Cursor, Limit, Page
 from connectors.credentials import Credential, parse_credential, seal
 from connectors.kinds import imported_readers
 from connectors.manifest import ConnectorId
-from connectors.registry import Reach
+from connectors.reach import Reach
 from connectors.reviewed import shown
 from connectors.sources import RESERVED, Reader, Wanted
 from core.errors import Invalid

@@ -68,7 +68,7 @@ class McpConnector:
 
     def host_of(self, _action: str, _arguments: dict[str, Any]) -> str:
         """Stand for the server by a hash: other workspaces are not told where it is."""
-        return CHOSEN + hashlib.sha256(self._server.imported_id.encode()).hexdigest()[:24]
+        return CHOSEN + hashlib.sha256(self._server.row.id.encode()).hexdigest()[:24]
 
     async def preview(self, action: str, arguments: dict[str, Any], context: CallContext) -> Preview:
         """Say which tool of which server would be called with what. The server is not asked: it could say anything."""
@@ -92,7 +92,7 @@ class McpConnector:
             return await _Call(one, pin.tool, arguments, self._manifest.title).run(context.answer)
 
         try:
-            return await talk(await self._server.place(), do)
+            return await talk(await self._server.place(action), do)
         except Lost as lost:
             if effect is Effect.AT_MOST_ONCE:
                 raise OutcomeUnknown(

@@ -3,14 +3,13 @@
 from connectors.base import PermanentFailure
 from connectors.credentials import Credential, Vault
 from connectors.guarded import AddressRefused
-from connectors.importing import Build
 from connectors.mcp.connector import McpConnector
 from connectors.mcp.manifest import Offer, offer_of, pins_of
 from connectors.mcp.server import Server, place_of
 from connectors.mcp.session import Talk, talk
-from connectors.registry import Reach
+from connectors.reach import Reach
 from connectors.reviewed import reviewed_manifest
-from connectors.sources import Found, Wanted
+from connectors.sources import Build, Found, Wanted
 from core.errors import Invalid
 from core.sealing import Sealer
 from core.store.database import Database
@@ -77,16 +76,7 @@ def build_mcp(reach: Reach, database: Database, sealer: Sealer) -> Build:
     vault = Vault(database, sealer)
 
     def build(row: Imported) -> McpConnector:
-        server = Server(
-            imported_id=row.id,
-            digest=row.digest,
-            url=row.source.get("url"),
-            entry=row.source.get("server"),
-            connection_id=row.connection_id,
-            database=database,
-            vault=vault,
-            reach=reach,
-        )
+        server = Server(row=row, database=database, vault=vault, reach=reach)
         return McpConnector(reviewed_manifest(row), pins_of(row.source), server)
 
     return build

@@ -6,21 +6,18 @@ from urllib.parse import urlsplit
 from connectors.base import NeedsAuthorization, PermanentFailure
 from connectors.credentials import Credential, Vault
 from connectors.mcp.session import Place
-from connectors.registry import Reach
+from connectors.reach import Reach
 from core.mcp_entries import McpEntry
 from core.store import imported
 from core.store.database import Database
+from core.tables.connect import Imported
 
 
 @dataclass(frozen=True)
 class Server:
-    """Either an address (`url`), or one that the operator's settings name (`entry`)."""
+    """Either an address (`url` of its source), or one that the operator's settings name (`server`)."""
 
-    imported_id: str
-    digest: str
-    url: str | None
-    entry: str | None
-    connection_id: str | None
+    row: Imported
     database: Database
     vault: Vault
     reach: Reach
@@ -28,20 +25,20 @@ class Server:
     @property
     def named(self) -> str:
         """How people know it: its host, or its name in the settings."""
-        return self.entry if self.entry is not None else urlsplit(self.url or "").netloc
+        return str(self.row.source.get("server") or urlsplit(self.row.source.get("url") or "").netloc)
 
-    async def place(self) -> Place:
-        """Give where calls go, with its secrets. Raises PermanentFailure, NeedsAuthorization."""
-        credential = await self.vault.open(self.connection_id)
-        if self.connection_id is not None and credential is None:
+    async def place(self, action: str) -> Place:
+        """Give where a call goes, with its secrets, if it still may. Raises PermanentFailure, NeedsAuthorization."""
+        credential = await self.vault.enter(self.row, action)
+        if self.row.connection_id is not None and credential is None:
             message = "How the server is signed in to was removed."
             raise NeedsAuthorization(message)
-        return place_of(self.reach, self.url, self.entry, credential)
+        return place_of(self.reach, self.row.source.get("url"), self.row.source.get("server"), credential)
 
     async def changed(self, why: str) -> None:
         """Let nothing of it be used until it is reviewed again."""
         async with self.database.writing() as session:
-            await imported.note_changed(session, self.imported_id, self.digest, why)
+            await imported.note_changed(session, self.row.id, self.row.digest, why)
 
 
 def place_of(reach: Reach, url: str | None, entry: str | None, credential: Credential | None) -> Place:

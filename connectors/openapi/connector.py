@@ -14,7 +14,7 @@ from connectors.manifest import BadManifest, ConnectorManifest, Effect, Risk
 from connectors.openapi.operations import Binding
 from connectors.openapi.request import Request, request_of
 from connectors.openapi.sending import Answer, Sender
-from connectors.registry import Reach
+from connectors.reach import Reach
 from connectors.reviewed import reviewed_manifest
 from core.clock import now
 from core.masking import MASK, mask

@@ -17,7 +17,7 @@ from connectors.openapi.operations import METHODS, Maker, Operation
 from connectors.openapi.places import Key, base_of, keys_of
 from connectors.openapi.references import References, Unusable
 from connectors.openapi.words import quoted, said
-from connectors.registry import Reach
+from connectors.reach import Reach
 from connectors.sources import Found, LeftOut, Wanted
 from core.digest import canonical
 from core.errors import Invalid

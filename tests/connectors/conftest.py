@@ -10,7 +10,8 @@ from sqlmodel import SQLModel
 import core.tables  # noqa: F401 - fills the metadata
 from connectors.base import CallContext
 from connectors.files.connector import FilesConnector
-from connectors.registry import Reach, Registry, native_connectors
+from connectors.reach import Reach
+from connectors.registry import Registry, native_connectors
 from core.clock import now
 from core.ids import new_id
 from core.smtp import SmtpSettings

@@ -24,7 +24,7 @@ from connectors.kinds import imported_kinds
 from connectors.mcp.connector import McpConnector
 from connectors.mcp.reader import McpReader
 from connectors.mcp.transport import Backend, guarded_transport
-from connectors.registry import Reach
+from connectors.reach import Reach
 from connectors.sources import Wanted
 from core.clock import now
 from core.errors import Invalid, Misconfigured

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.base import ConnectorError
-from connectors.registry import Reach
+from connectors.reach import Reach
 from core.keys import KeyRing
 from core.mcp_entries import McpEntry
 from core.store.database import Database

@@ -25,7 +25,8 @@ from connectors.openapi.connector import OpenApiConnector
 from connectors.openapi.operations import Binding, Parameter
 from connectors.openapi.reader import OpenApiReader
 from connectors.openapi.request import request_of
-from connectors.registry import Reach, Registry
+from connectors.reach import Reach
+from connectors.registry import Registry
 from connectors.sources import Wanted
 from core.clock import now
 from core.errors import Invalid

@@ -165,7 +165,7 @@ class TestArguments:
 
     def test_keys_are_never_arguments(self):
         keys = {"securitySchemes": {"k": {"type": "apiKey", "in": "query", "name": "api_key"}}}
-        there = [{"name": one, "in": "query", "schema": {}} for one in ("api_key", "q")]
+        there: list[dict] = [{"name": one, "in": "query", "schema": {}} for one in ("api_key", "q")]
         found = imported(document({"/p": {"get": {"operationId": "one", "parameters": there}}}, components=keys))
 
         assert list(action(found, "one").schema_["properties"]) == ["q"]

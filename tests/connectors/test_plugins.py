@@ -8,7 +8,8 @@ import pytest
 
 from connectors.guarded import AddressRefused
 from connectors.manifest import BadManifest
-from connectors.registry import Reach, Registry, native_connectors
+from connectors.reach import Reach
+from connectors.registry import Registry, native_connectors
 from core.permissions import Role
 from core.values import CallVerdict
 

@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from connectors.importing import Importer
 from connectors.kinds import imported_kinds
-from connectors.registry import Reach
+from connectors.reach import Reach
 from core.keys import KeyRing
 from core.permissions import Role
 from core.sealing import Sealer

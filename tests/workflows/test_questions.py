@@ -10,7 +10,7 @@ from connectors.credentials import Vault
 from connectors.importing import Importer
 from connectors.kinds import imported_kinds
 from connectors.mcp.reader import McpReader
-from connectors.registry import Reach
+from connectors.reach import Reach
 from connectors.sources import Wanted
 from core.errors import Invalid, NotFound
 from core.keys import KeyRing

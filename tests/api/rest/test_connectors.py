@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.registry import Reach, Registry, native_connectors
+from connectors.reach import Reach
+from connectors.registry import Registry, native_connectors
 from core.clock import now
 from core.permissions import Role
 from core.smtp import SmtpSettings

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.importing import Importer
 from connectors.kinds import imported_kinds
-from connectors.registry import Reach
+from connectors.reach import Reach
 from core.clock import now
 from core.permissions import Role
 from core.tables.connect import Connection, Imported

@@ -16,11 +16,6 @@ BODY = {"name": "pets", "kind": "openapi", "base_url": None, "document": json.du
 
 
 @pytest.fixture
-async def server(at_home):
-    return at_home
-
-
-@pytest.fixture
 def told(server, screen):
     """Run a command, and give what it shows."""
 
