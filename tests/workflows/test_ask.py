@@ -84,6 +84,14 @@ class TestAsk:
         assert "allowed" in found.rule
         assert (await asks.consume(bot, view.id, found.digest)).approval.consumed_at is not None
 
+    async def test_people_who_are_named_are_asked_of_what_policy_allows(self, stage: Stage, asks: Asks, bot: Principal):
+        wished = Wished(users=(stage.ana.user_id,))
+        view = await shown(asks, bot, await ask(asks, bot, risk="read", approvers=wished.model_dump(mode="json")))
+        await stage.decide(view)
+
+        assert [one.user_id for one in view.deciders] == [stage.ana.user_id]
+        assert (await asks.decided(bot, view.id, 20)).decided_by == stage.ana.user_id
+
     async def test_policy_denies_who_may_not_act(self, stage: Stage, asks: Asks, bot: Principal):
         view = await ask(asks, bot)
         await stage.alter(Membership, bot.membership_id, role=Role.VIEWER)

@@ -14,6 +14,7 @@ from core.digest import digest_of
 from core.errors import AssentError
 from core.faults import crash_point
 from core.messages import ApprovalOutcome, AskInput, Prepared
+from core.policy.built_in import built_in_asking
 from core.rooms import Rooms
 from core.store import approvals, asks, consents, deciders
 from core.store.audit import AuditTrail
@@ -60,6 +61,7 @@ class Preparer:
             row.rule = error.detail
             await self._settle(work, row, ApprovalState.REJECTED)
             return
+        ruling = _as_wished(row, action, ruling)
         row.rule, row.policy_version = ruling.rule, ruling.policy_version
         if ruling.verdict is CallVerdict.ASK:
             await self._plan(work, row, action, ruling)
@@ -101,3 +103,12 @@ class Preparer:
         await consents.close(work, outcome)
         facts = {"digest": row.digest, "rule": row.rule, "by": "policy", "policy_version": row.policy_version}
         await self.audit.record(work, row.workspace_id, "policy", f"approval.{state}", row.id, **facts)
+
+
+def _as_wished(row: Approval, action: OutsideAction, ruling: policy.Ruling) -> policy.Ruling:
+    """Ask people where the asker names some, though policy would allow it: a wish only makes it stricter."""
+    if ruling.verdict is not CallVerdict.ALLOW or not asks.asked_of(row).wished.names_people:
+        return ruling
+    facts = policy.CallFacts(action=action.name, risk=action.spec.risk, requester_role="")
+    asked = {"verdict": CallVerdict.ASK, "rule": "who asked wants people to decide", "asking": built_in_asking(facts)}
+    return ruling.model_copy(update=asked)
