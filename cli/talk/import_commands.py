@@ -10,7 +10,9 @@ from cli.talk.choices import Json, Yes, with_server
 Source = Annotated[str, typer.Argument(metavar="FILE_OR_URL", help="A document, `-` for stdin, or an address.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An imported connector, by name or id.")]
 NewName = Annotated[str, typer.Option("--name", help="What it is called here: small letters, digits, `_`.")]
-Kind = Annotated[str, typer.Option("--kind", help="openapi, or mcp for the address of an MCP server.")]
+Kind = Annotated[
+    str, typer.Option("--kind", help="openapi, or mcp: an MCP server, by address or by its name in the settings.")
+]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where its calls go, if the document does not say.")]
 Actions = Annotated[list[str], typer.Argument(metavar="ACTION...", help="Without the connector's name.")]
 SomeActions = Annotated[
@@ -41,7 +43,12 @@ def import_(
     from cli.talk.imports import import_connector
 
     body: dict[str, Any] = {"name": name, "kind": kind, "base_url": base_url}
-    body |= {"url": source} if source.startswith(("http://", "https://")) else {"document": _text(source)}
+    if source.startswith(("http://", "https://")):
+        body["url"] = source
+    elif kind == "mcp":
+        body["options"] = {"server": source}
+    else:
+        body["document"] = _text(source)
     with_server(lambda server, screen: import_connector(server, screen, body), as_json)
 
 
