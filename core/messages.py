@@ -102,6 +102,7 @@ class ApprovalOutcome(Value):
     """What an approval came to. The gate compares with this digest, never with the stored row's.
 
     `decision_id` and `user_id` are of the decision that made it. `votes` are all that count; an old outcome has none.
+    `escalated_until`: the other party could decide by then, up to this time; no timer may have told of that.
     """
 
     approval_id: Id
@@ -113,6 +114,7 @@ class ApprovalOutcome(Value):
     votes: tuple[Vote, ...] = ()
     revision: Id | None = None
     stage: int = 0
+    escalated_until: datetime | None = None
 
 
 class ThinkInput(Value):

@@ -172,5 +172,6 @@ def _ended(standing: Standing, state: ApprovalState, now: datetime, decision: De
         votes=standing.votes,
         revision=standing.revision,
         stage=standing.stage,
+        escalated_until=standing.expires_at if standing.escalated else None,
     )
     return replace(standing, outcome=outcome)

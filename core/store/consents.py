@@ -176,6 +176,8 @@ async def _fill(session: AsyncSession, approval: Approval, outcome: ApprovalOutc
         await apply_revision(session, approval, outcome.revision)
     approval.state, approval.decided_at, approval.decided_by = outcome.state, outcome.at, outcome.user_id
     approval.decision_id = outcome.decision_id
+    if outcome.escalated_until is not None and approval.escalated_at is None:
+        approval.escalated_at, approval.expires_at = outcome.at, outcome.escalated_until
     decision = await _decision(session, outcome.decision_id)
     if decision is not None:
         approval.comment, approval.decided_door = decision.comment, decision.door

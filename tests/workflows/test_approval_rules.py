@@ -214,6 +214,7 @@ class TestLongTimes:
 
         assert decided.outcome is not None
         assert decided.outcome.state is ApprovalState.APPROVED
+        assert decided.outcome.escalated_until == START + days(14) + timedelta(seconds=60)
 
     def test_that_was_missed_altogether_is_no_consent(self):
         plan = {"escalate_at": START + days(3), "escalate_to": Party(roles=("admin",)), "escalated_seconds": 60}

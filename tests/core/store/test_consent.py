@@ -168,6 +168,15 @@ class TestClosed:
         assert (await desk.world.told(desk.conversation_id)).count("approval.closed") == 1
         assert await desk.world.told(desk.owner.membership_id) == ["approval.requested", "approval.closed"]
 
+    async def test_by_whom_it_was_escalated_to_before_any_timer_told(self, desk: Desk, asked: Asked):
+        await show(desk, asked)
+        until = now() + timedelta(days=2)
+        await close(desk, asked.consent.model_copy(update={"escalated_until": until}))
+
+        row = await desk.world.get(Approval, asked.consent.approval_id)
+        assert row.escalated_at is not None
+        assert row.expires_at == until
+
     async def test_by_the_relay_when_the_turn_failed(self, desk: Desk, asked: Asked):
         await show(desk, asked)
 
