@@ -25,6 +25,8 @@ from core.tables.connect import Imported
 
 MAX_ACTIONS = 400
 MAX_OPERATIONS = 5_000
+MAX_KEPT = 2_097_152
+"""Bytes of all actions together."""
 _SECONDS = 30.0
 _OK = 200
 
@@ -142,12 +144,15 @@ def _actions(
     actions: dict[str, ActionSpec] = {}
     bindings: dict[str, Any] = {}
     left_out: list[LeftOut] = []
+    kept = 0
     for number, operation in enumerate(_operations(document, references, left_out)):
-        if number >= MAX_OPERATIONS or len(actions) >= MAX_ACTIONS:
-            left_out.append(LeftOut(name="the rest", why=f"at most {MAX_ACTIONS} actions are taken of a document"))
+        if number >= MAX_OPERATIONS or len(actions) >= MAX_ACTIONS or kept > MAX_KEPT:
+            why = f"at most {MAX_ACTIONS} actions of {MAX_KEPT} bytes are taken of a document"
+            left_out.append(LeftOut(name="the rest", why=why))
             break
         try:
             made = maker.make(operation, set(actions))
+            kept += len(canonical(made.action))
             name = made.action["name"]
             actions[name] = ActionSpec.model_validate(made.action)
             bindings[name] = made.binding.model_dump(mode="json")
@@ -185,3 +190,4 @@ def _warnings(document: dict[str, Any], base: str, url: str | None, keys: list[K
     yield from (key.advice for key in keys)
     if not keys and document.get("security"):
         yield "It wants callers to sign in, and does not say how."
+    yield f"What only reads is not asked for: what the assistant looks for there is told to {host}."

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
+from core.digest import canonical
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.permissions import Principal, Role
@@ -25,6 +26,7 @@ from core.views.imported import ImportedView
 REVIEW, READY, CHANGED, REMOVED = "review", "ready", "changed", "removed"
 MAX_IMPORTED = 50
 MAX_ENABLED = 100
+MAX_ENABLED_BYTES = 131_072
 """Of one connector: each enabled action goes into every prompt."""
 _RISKS = frozenset({"read", "write", "external_comms", "money", "destructive", "admin"})
 
@@ -128,6 +130,7 @@ async def review(
         raise Conflict(message)
     known = {action["name"] for action in row.manifest["actions"]}
     _check(known, enable, risks)
+    _check_size(row, set(enable))
     before = {"enabled": row.enabled, "risks": row.risks}
     row.risks = {name: risk for name, risk in {**row.risks, **risks}.items() if name in known}
     row.enabled = [action["name"] for action in row.manifest["actions"] if action["name"] in set(enable)]
@@ -148,6 +151,15 @@ def _check(known: set[str], enable: Sequence[str], risks: Mapping[str, str]) -> 
     wrong = sorted(set(risks.values()) - _RISKS)
     if wrong:
         raise Invalid(f"{wrong[0][:60]} is no risk: {', '.join(sorted(_RISKS))} are.")
+
+
+def _check_size(row: Imported, enable: set[str]) -> None:
+    size = sum(len(canonical(action)) for action in row.manifest["actions"] if action["name"] in enable)
+    if size > MAX_ENABLED_BYTES:
+        message = (
+            f"Together they have {size} bytes; what is enabled goes into every prompt, and {MAX_ENABLED_BYTES} may."
+        )
+        raise Invalid(message)
 
 
 async def read_again(

@@ -121,6 +121,13 @@ BOUNDED: dict[str, dict[str, Any]] = {
     "deep": posting(DEEP),
     "all of itself": posting({"$ref": "#/components/schemas/A"})
     | {"components": {"schemas": {"A": {"allOf": [{"$ref": "#/components/schemas/A"}, {"type": "integer"}]}}}},
+    "doubling in all of it": posting({"$ref": "#/components/schemas/L0"})
+    | {
+        "components": {
+            "schemas": DOUBLING
+            | {f"L{one}": {"allOf": [{"$ref": f"#/components/schemas/L{one + 1}"}] * 2} for one in range(40)}
+        }
+    },
     "a slow pattern": posting({"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+$"}}}),
     "an endless enum": posting({"type": "object", "properties": {"a": {"enum": [str(one) for one in range(9_000)]}}}),
     "numbers without end": posting({"type": "integer", "minimum": 10**400, "maximum": 1e300, "default": 10**99}),

@@ -110,6 +110,15 @@ class TestImport:
         assert (await review(ana, shown | {"digest": "0" * 64}, ["look"])).status_code == 409
         assert (await review(ana, shown, ["nothing"])).status_code == 422
 
+    async def test_no_more_is_enabled_than_fits_into_prompts(self, ana, bring):
+        words = {f"p{one}": {"type": "string", "description": "x" * 200} for one in range(60)}
+        body = {"content": {"application/json": {"schema": {"type": "object", "properties": words}}}}
+        many = {f"/p{one}": {"post": {"operationId": f"p{one}", "requestBody": body}} for one in range(12)}
+        shown = await bring(document=text(document(many)))
+
+        assert (await review(ana, shown, [f"p{one}" for one in range(12)])).status_code == 422
+        assert (await review(ana, shown, ["p1"])).status_code == 200
+
 
 class TestChange:
     async def test_another_document_may_not_be_used_before_it_is_reviewed(self, ana, bring, names):
