@@ -9,6 +9,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from cli.serve.private import keep_private
+from cli.talk.choices import Json
 
 Given = ParamSpec("Given")
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of all state.")]
@@ -23,6 +24,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for command in (up, api, worker, migrate):
         app.command(rich_help_panel="Serve")(_privately(command))
+    keys = typer.Typer()
+    keys.callback()(_keys)
+    keys.command()(_privately(reseal))
+    app.add_typer(keys, name="keys", rich_help_panel="Serve", no_args_is_help=True)
 
 
 def _privately(command: Callable[Given, None]) -> Callable[Given, None]:
@@ -67,3 +72,17 @@ def migrate(down: Down = None, data: Data = None) -> None:
     from core.settings import load_settings
 
     run(load_settings(data_dir=data), down)
+
+
+def _keys() -> None:
+    """Take care of the key ring."""
+
+
+def reseal(data: Data = None, *, as_json: Json = False) -> None:
+    """Seal every stored secret with the newest key, so that an older one can be taken out of the ring."""
+    from cli.serve.people import reseal as work
+    from cli.talk.ending import run
+    from cli.talk.screen import Screen
+
+    screen = Screen(as_json=as_json)
+    run(work(screen, data), screen)

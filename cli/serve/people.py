@@ -20,8 +20,9 @@ from core.migrations.runner import upgrade
 from core.passwords import Password, Passwords
 from core.permissions import Role
 from core.rooms import LocalRooms
+from core.sealing import Sealer
 from core.settings import load_settings
-from core.store import factors, people
+from core.store import factors, people, resealing
 from core.store.audit import AuditTrail
 from core.store.database import Database, open_database
 from core.store.work import change
@@ -103,6 +104,18 @@ async def verify_audit(screen: Screen, data: Path | None, against: Path | None =
         fault = f"broken at row {verdict.broken_at}: {verdict.reason}"
         screen.show(f"{name}: {verdict.rows} rows, {'intact' if verdict.intact else fault}")
     return 0 if all(verdict.intact for _, verdict in verdicts) else 1
+
+
+async def reseal(screen: Screen, data: Path | None) -> None:
+    """Seal every stored secret with the newest key. Raises Unsealable, UnknownKey: then nothing is changed."""
+    ring = load_ring(load_settings(data_dir=data).data_dir)
+    async with _opened(data) as (database, audit), change(database, LocalRooms()) as work:
+        count = await resealing.reseal(work, audit, Sealer(ring), people.CONSOLE)
+    newest = ring.active("sealing")[0]
+    if screen.json:
+        screen.data({"resealed": count, "key_id": newest})
+    else:
+        screen.show(f"{count} secrets were sealed anew; all are sealed with {newest} now.")
 
 
 @asynccontextmanager
