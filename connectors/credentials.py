@@ -114,6 +114,7 @@ class Vault:
         secret = self._sealer.open(_TABLE, row.id, row.key_id, row.ciphertext)
         return Credential.model_validate({**(row.settings or {}), "secret": secret})
 
+
 def seal(sealer: Sealer, workspace_id: str, connector: str, by: str, credential: Credential) -> Connection:
     """Make the row of a credential."""
     row_id = new_id("cnx")

@@ -20,7 +20,7 @@ from core.tables.work import CallQuestion, Intent, ToolCall, Turn
 from core.values import ApprovalState, CallState, CallVerdict, TurnState
 from workers.acting.consent import is_still_given
 from workers.acting.gate import Gate, Passage, Shut
-from workers.asking.question import is_as_answered, request_of
+from workers.judging.question import is_as_answered, request_of
 
 MOST_LEGS = 5
 """How often a service may ask in one call."""

@@ -19,10 +19,10 @@ from core.tables.consent import Approval, Decision
 from core.tables.work import ToolCall
 from core.values import CallVerdict
 from workers.asking.outside import revision_of
-from workers.asking.question import answer_revision
 from workers.calling import bind
 from workers.heartbeat import beating
 from workers.judging.judge import Judge
+from workers.judging.question import answer_revision
 
 _log = structlog.get_logger()
 

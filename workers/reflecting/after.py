@@ -35,7 +35,11 @@ class Afterwards:
         said = talk.current.message.text
         wished = to_remember(said) is not None or to_forget(said) is not None
         learns = wished or (self._learns and model is not None and not model.offline)
-        suggestions = None if learns else follow_ups(self._registry.of(talk.conversation.workspace_id), said, reply, talk.current.calls)
+        suggestions = (
+            None
+            if learns
+            else follow_ups(self._registry.of(talk.conversation.workspace_id), said, reply, talk.current.calls)
+        )
         return Following(learn=learns, sum_up=await self._is_long(talk), suggestions=suggestions)
 
     async def _is_long(self, talk: Talk) -> bool:

@@ -102,7 +102,9 @@ class Learner:
 
     async def _keep(self, lesson: Lesson, wish: Wish, learnt: Learnt) -> None:
         said, reply = lesson.message.text, lesson.reply.text
-        offered = learnt.suggestions or follow_ups(self._registry.of(lesson.turn.workspace_id), said, reply, lesson.calls)
+        offered = learnt.suggestions or follow_ups(
+            self._registry.of(lesson.turn.workspace_id), said, reply, lesson.calls
+        )
         async with change(self._database, self._rooms) as work:
             if not await learning.finish(work, lesson.turn.id, offered):
                 return

@@ -111,7 +111,9 @@ class Thinker:
         if talk.current.turn.state != TurnState.RUNNING:
             return Thought(ended=True)
         async with self._database.reading() as session:
-            calls = await rounds.planned(session, step.turn_id, step.round, self._registry.of(talk.conversation.workspace_id).timeouts())
+            calls = await rounds.planned(
+                session, step.turn_id, step.round, self._registry.of(talk.conversation.workspace_id).timeouts()
+            )
         return Thought(ended=False, calls=tuple(calls))
 
     async def _begin(self, step: ThinkInput, talk: Talk, number: int, tokens: int | None = None) -> Attempt:
@@ -204,7 +206,9 @@ class Thinker:
             await rounds.propose(work, answer, planned)
         crash_point("think.proposed")
         async with self._database.reading() as session:
-            calls = await rounds.planned(session, step.turn_id, step.round, self._registry.of(talk.conversation.workspace_id).timeouts())
+            calls = await rounds.planned(
+                session, step.turn_id, step.round, self._registry.of(talk.conversation.workspace_id).timeouts()
+            )
         return Thought(ended=False, calls=tuple(calls))
 
     async def _finish(self, talk: Talk, attempt: Attempt, answer: Answer) -> Thought:

@@ -16,7 +16,7 @@ from core.tables.work import CallQuestion, Intent, ToolCall
 from core.values import ApprovalState, CallState, OperationMode
 from tests.workers.acting.desk import Asked, Desk
 from workers.acting.questions import LEG
-from workers.asking.question import answer_revision
+from workers.judging.question import answer_revision
 
 FORM = {
     "type": "object",
