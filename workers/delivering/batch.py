@@ -6,17 +6,18 @@ from core.outgoing import Button, Headline, Link, OutMessage, Part, Plain, Quote
 from core.text import reveal
 from core.values import ApprovalState
 from core.views import ApprovalView
-from workers.delivering.prompt import RISKS, Reader, ended, facts_of, wants_buttons, when
+from workers.delivering.prompt import RISKS, Reader, ended, facts_of, is_cut, wants_buttons, when
 
 MOST_FACTS = 40
 
 
-def fitting(views: Sequence[ApprovalView], most: int) -> int:
-    """Count how many, from the first, fit into one message with all they would do."""
+def fitting(views: Sequence[ApprovalView], most: int, *, linked: bool) -> int:
+    """Count how many, from the first, fit into one message with all they would do; `linked`: it leads to the rest."""
     facts = 0
     for number, view in enumerate(views):
         parts, is_whole = facts_of(view)
         facts += len(parts)
+        is_whole = is_whole and (linked or not is_cut(view))
         if not is_whole or facts > MOST_FACTS or number >= most or not _is_simple(view):
             return number
     return len(views)

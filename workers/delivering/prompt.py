@@ -14,6 +14,8 @@ from core.values import ApprovalState, Value
 from core.views import ApprovalView, VoteView
 
 MOST_CHARACTERS = 300
+MOST_UNLINKED = 3000
+"""Of one value, where no link leads to the rest of it: what is longer still cannot be decided there."""
 MOST_FACTS = 40
 _REASON = 600
 RISKS = {
@@ -51,7 +53,8 @@ class Reader(Value):
 
 def write_prompt(view: ApprovalView, reader: Reader) -> OutMessage:
     """Write a request as it stands now, with buttons only where pressing one can decide it."""
-    facts, is_whole = facts_of(view)
+    facts, is_whole = facts_of(view, MOST_CHARACTERS if reader.link is not None else MOST_UNLINKED)
+    is_whole = is_whole and (reader.link is not None or not is_cut(view, MOST_UNLINKED))
     parts: list[Part] = [Headline(text=_headline(view)), *_head(view), *facts]
     if not is_whole:
         parts.append(Plain(text="Not all of it fits here: it has to be opened to be decided."))
@@ -112,12 +115,21 @@ def ended(view: ApprovalView, zone: str | None = None) -> str:
     return f"{text}{at}{comment}."
 
 
-def facts_of(view: ApprovalView) -> tuple[list[Part], bool]:
-    """Give each argument and change as a part of its own, and whether these are all of them."""
-    named = list(_flat("", view.arguments))
-    named += [(f"{change.label} (change)", _arrow(change.before, change.after)) for change in view.preview.changes]
-    parts: list[Part] = [Fact(label=reveal(label)[:80], text=_cut(text)) for label, text in named[:MOST_FACTS]]
+def facts_of(view: ApprovalView, most: int = MOST_CHARACTERS) -> tuple[list[Part], bool]:
+    """Give each argument and change as a part, values cut at `most` characters, and whether these are all of them."""
+    named = _named(view)
+    parts: list[Part] = [Fact(label=reveal(label)[:80], text=_cut(text, most)) for label, text in named[:MOST_FACTS]]
     return parts, len(named) <= MOST_FACTS
+
+
+def is_cut(view: ApprovalView, most: int = MOST_CHARACTERS) -> bool:
+    """Whether some value is longer than what is shown of it."""
+    return any(len(text) > most for _, text in _named(view))
+
+
+def _named(view: ApprovalView) -> list[tuple[str, str]]:
+    changes = [(f"{change.label} (change)", _arrow(change.before, change.after)) for change in view.preview.changes]
+    return [*_flat("", view.arguments), *changes]
 
 
 def _arrow(before: str | None, after: str | None) -> str:
@@ -135,12 +147,12 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
         yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, most: int) -> str:
     """Show a value on few lines: line ends as a mark, what is hidden as its number, the rest counted."""
-    shown = reveal(text[: MOST_CHARACTERS * 2]).replace("\n", "⏎").replace("\t", "⇥")
+    shown = reveal(text[: most * 2]).replace("\n", "⏎").replace("\t", "⇥")
     strange = " (letters of several alphabets)" if _mixes_alphabets(text) else ""
-    more = len(text) - MOST_CHARACTERS
-    return f"{shown[:MOST_CHARACTERS]}… +{more} more{strange}" if more > 0 else f"{shown}{strange}"
+    more = len(text) - most
+    return f"{shown[:most]}… +{more} more{strange}" if more > 0 else f"{shown}{strange}"
 
 
 def _mixes_alphabets(text: str) -> bool:

@@ -77,7 +77,7 @@ class Prompts:
             for number, (one, _) in enumerate(pairs)
             if one.id in {leader, row.id} or one.state == deliveries.WAITING or one.body.get("folded") == leader
         ]
-        shown = shown[: fitting([views[number] for number in shown], most)]
+        shown = shown[: fitting([views[number] for number in shown], most, linked=self.base_url is not None)]
         ids = [pairs[number][0].id for number in shown]
         if len(ids) < 2 or row.id not in ids or (row.id != leader and row.state == deliveries.SENT):  # noqa: PLR2004
             return [view]

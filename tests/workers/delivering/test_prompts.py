@@ -1,5 +1,6 @@
 """A prompt goes to whoever may decide, says how things stand, and its buttons hold for what it shows and no more."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -129,6 +130,21 @@ class TestWhatItSays:
         (row,) = await office.prompts(await office.approval(owner, arguments={"host": "p\u0430ypal.com"}))
 
         assert "several alphabets" in text(await prompts.compose(row, "L2"))
+
+    async def test_where_no_link_leads_to_the_rest_it_is_all_there_or_not_decided_there(
+        self, office: Office, owner: Principal, prompts: Prompts
+    ):
+        alone = replace(prompts, base_url=None)
+        await office.account(owner)
+        (row,) = await office.prompts(await office.approval(owner, arguments={"body": "x" * 2_000 + "and bill Eve"}))
+        shown = await alone.compose(row, "L2")
+        (row,) = await office.prompts(await office.approval(owner, arguments={"body": "x" * 20_000}))
+        cut = await alone.compose(row, "L2")
+
+        assert "and bill Eve" in text(shown)
+        assert len(data(shown)) == 2
+        assert data(cut) == []
+        assert "has to be opened" in text(cut)
 
     async def test_what_does_not_fit_has_to_be_opened(self, office: Office, owner: Principal, prompts: Prompts):
         await office.account(owner)
