@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from cli.exit import run_to_end
 from cli.serve.temporal_server import TemporalServer
+from connectors.base import InputRequired, Question
 from core.errors import Invalid
 from core.keys import load_ring
 from core.migrations.runner import upgrade
@@ -27,6 +28,7 @@ from core.tables.people import Membership
 from core.tables.work import Turn
 from core.temporal import connect
 from core.values import TurnState
+from core.views import ApprovalView
 from tests.workflows.script import call
 from tests.workflows.stage import Stage, open_stage
 from tests.world import eventually
@@ -183,6 +185,28 @@ async def asked_again(stage: Stage) -> str:
     return sent.turn_id
 
 
+async def questioned(stage: Stage) -> str:
+    """Approved; its service asks people something, is told no, and goes on."""
+    form = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    asked = Question(key="sure", message="Are you sure?", schema_=form, server="notes")
+    stage.notes.failures = [InputRequired([asked], "state")]
+    sent = await stage.send("go", [call("send")], ["Well."])
+    (approval,) = await stage.pending()
+    await stage.until(sent.turn_id, TurnState.WAITING)
+    await stage.decide(approval)
+    (question,) = [one for one in await _questions(stage) if one.id != approval.id]
+    await stage.decide(question, "reject")
+    return sent.turn_id
+
+
+async def _questions(stage: Stage) -> list[ApprovalView]:
+    async def shown() -> bool:
+        return any(one.origin == "question" for one in await stage.pending())
+
+    await eventually(shown)
+    return await stage.pending()
+
+
 SHAPES: tuple[Callable[[Stage], Awaitable[str]], ...] = (
     plain,
     tools,
@@ -199,6 +223,7 @@ SHAPES: tuple[Callable[[Stage], Awaitable[str]], ...] = (
     edited,
     escalated,
     asked_again,
+    questioned,
 )
 
 
