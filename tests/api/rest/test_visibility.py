@@ -1,5 +1,6 @@
 """Every route against everybody: no token, the same workspace, another one. A new route needs its line."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from core.ids import new_id
 from core.permissions import Role
 from core.tables.identity import OidcAccount, Passkey
 from tests.api.rest.house import House, Person
+from tests.connectors.openapi_corpus import document
 
 NOT_THERE = 404
 NEW_MESSAGE = {"text": "Hello", "client_message_id": "other"}
@@ -127,6 +129,14 @@ EXPECTED: dict[str, Line] = {
     "POST /approvals/{approval_id}/withdraw": Line(),
     "POST /approvals/{approval_id}/consume": Line(body={"digest": "d"}),
     "POST /approvals/{approval_id}/outcome": Line(body={"state": "done"}),
+    "GET /connectors/imported": Line(bo=403, eve=200),
+    "POST /connectors/imported": Line(bo=403, eve=201, body={"name": "pets", "document": json.dumps(document())}),
+    "GET /connectors/imported/{imported_id}": Line(bo=403),
+    "DELETE /connectors/imported/{imported_id}": Line(bo=403),
+    "PUT /connectors/imported/{imported_id}/actions": Line(bo=403, body={"digest": "0", "enable": []}),
+    "POST /connectors/imported/{imported_id}/refresh": Line(bo=403, body={"document": json.dumps(document())}),
+    "PUT /connectors/imported/{imported_id}/credential": Line(bo=403, body={"kind": "bearer", "secret": "secret"}),
+    "DELETE /connectors/imported/{imported_id}/credential": Line(bo=403),
     "GET /webhooks": Line(bo=403, eve=200),
     "POST /webhooks": Line(bo=403, eve=201, body={"url": "https://example.com/hook"}),
     "POST /webhooks/callback-secret": Line(bo=201, eve=201),
@@ -248,7 +258,7 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
     approval = await house.approval(ana, turn_id)
     await ana.ask("POST", "/modes", json={"name": "her_own", "title": "Hers"})
     invited = await ana.ask("POST", "/invitations", json={"email": "zoe@x.test", "role": "member"})
-    document = await ana.ask(
+    uploaded = await ana.ask(
         "POST", "/documents", files={"file": ("a.txt", b"Hers.")}, data={"conversation_id": conversation_id}
     )
     turn = (await ana.ask("GET", f"/turns/{turn_id}")).json()
@@ -260,12 +270,14 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
     group = (await ana.ask("POST", "/groups", json={"name": "finance"})).json()["id"]
     await ana.ask("POST", f"/groups/{group}/members", json=hers)
     webhook = await ana.ask("POST", "/webhooks", json={"url": "https://example.com/hers"})
+    imported = await ana.ask("POST", "/connectors/imported", json={"name": "hers", "document": json.dumps(document())})
     service = await ana.ask("POST", "/services", json={"name": "her bot"})
     return Belongings(
         {
             "identity_id": await house.identity(ana),
             "group_id": group,
             "service_id": service.json()["id"],
+            "imported_id": imported.json()["id"],
             "webhook_id": webhook.json()["webhook"]["id"],
             "link_id": link.json()["link"]["id"],
             "token_id": token.json()["token"]["id"],
@@ -278,7 +290,7 @@ async def anas(house: House, workspace_id: str, ana: Person) -> Belongings:
             "message_id": turn["message_id"],
             "fact_id": (await ana.ask("POST", "/facts", json={"text": "I was born in Riga."})).json()["id"],
             "approval_id": approval.id,
-            "document_id": document.json()["id"],
+            "document_id": uploaded.json()["id"],
             "budget_id": budget.json()["id"],
             "rule_id": rule.json()["id"],
             "branch": "trunk",
@@ -387,6 +399,7 @@ class TestVisibility:
             "/invitations",
             f"/groups/{ids['group_id']}/members",
             f"/services/{ids['service_id']}/keys",
+            f"/connectors/imported/{ids['imported_id']}",
         ]
 
     async def test_a_viewer_of_the_workspace_reads_only(self, house, workspace_id):
