@@ -39,8 +39,9 @@ async def fill(person: Person, database: Database, client: Client, wanted: int) 
     if missing <= 0:
         return 0.0
     began = time.perf_counter()
-    model, parties = await _through_the_door(person, database)
-    for first in range(1, missing, _CHUNK):
+    model, parties = await _model(person, database)
+    missing = wanted - await waiting(person)
+    for first in range(0, missing, _CHUNK):
         rows = [_copy(model) for _ in range(min(_CHUNK, missing - first))]
         async with database.writing() as session:
             session.add_all(rows)
@@ -61,19 +62,26 @@ async def waiting(person: Person) -> int:
     return int((await person.get(_LOOK))["total"])
 
 
-async def _through_the_door(person: Person, database: Database) -> tuple[Approval, list[ApprovalParty]]:
-    """Ask as a program does; gives the row and who may decide it, once it waits."""
+async def _model(person: Person, database: Database) -> tuple[Approval, list[ApprovalParty]]:
+    """Give the row of one that waits, and who may decide it: it was asked through the door, once for all copies."""
+    waits = Approval.origin == "service", Approval.state == ApprovalState.PENDING
+    for _ in range(2):
+        async with database.reading() as session:
+            row = (await session.execute(select(Approval).where(*waits).limit(1))).scalar_one_or_none()
+            if row is not None:
+                parties = await session.execute(select(ApprovalParty).where(ApprovalParty.approval_id == row.id))
+                return row, list(parties.scalars())
+        await _ask(person)
+    raise Unavailable("A request of a program does not wait for anybody.")
+
+
+async def _ask(person: Person) -> None:
+    """Ask as a program does, and wait until people are asked."""
     asked = {"title": "Send it?", "action": "bench.send", "arguments": {"to": "somebody"}, "risk": "write"}
     approval_id = (await person.post("/approvals", asked))["id"]
     async with asyncio.timeout(_LIMIT):
         while (await person.get(f"/approvals/{approval_id}"))["state"] == ApprovalState.REQUESTED:  # noqa: ASYNC110
             await asyncio.sleep(_POLL)
-    async with database.reading() as session:
-        row = await session.get(Approval, approval_id)
-        parties = await session.execute(select(ApprovalParty).where(ApprovalParty.approval_id == approval_id))
-    if row is None or row.state != ApprovalState.PENDING:
-        raise Unavailable("A request of a program does not wait for anybody.")
-    return row, list(parties.scalars())
 
 
 def _copy(model: Approval) -> Approval:

@@ -29,7 +29,8 @@ rules:
   ask: {{approvers: [{{role: owner}}, {{role: admin}}], quorum: 2}}
 """
 _PERSON_SECONDS = 0.1
-_SETTLE_SECONDS = 5.0
+_SETTLE_SECONDS = 2.0
+_SETTLE_LIMIT = 120.0
 _INBOX = "/approvals?mine=true"
 Times = defaultdict[str, list[float]]
 
@@ -145,13 +146,28 @@ async def _inbox(person: Person, count: int) -> list[float]:
 async def _at_rest(place: _Place, count: int) -> tuple[Fact, ...]:
     """Count memory, and CPU while nobody does anything; nothing where the system does not tell."""
     seconds = place.stage.sizes.rest_seconds
-    await asyncio.sleep(min(_SETTLE_SECONDS, seconds))
+    await _settle(place)
     began, before = time.perf_counter(), use_of(place.product.pid)
     await asyncio.sleep(seconds)
     after = use_of(place.product.pid)
     if before is None or after is None:
         return ()
     return _facts(before, after, (time.perf_counter() - began) / 60, f", {count:,} pending")
+
+
+async def _settle(place: _Place) -> None:
+    """Wait until what the filling began has come to rest: at most a twentieth of a core is used."""
+    used, until = _used(place), time.perf_counter() + _SETTLE_LIMIT
+    while time.perf_counter() < until:
+        await asyncio.sleep(_SETTLE_SECONDS)
+        before, used = used, _used(place)
+        if used - before < _SETTLE_SECONDS / 20:
+            return
+
+
+def _used(place: _Place) -> float:
+    use = use_of(place.product.pid)
+    return use.product_cpu + use.temporal_cpu if use else 0.0
 
 
 def _facts(before: Use, after: Use, minutes: float, named: str) -> tuple[Fact, ...]:
