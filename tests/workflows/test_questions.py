@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -36,7 +37,7 @@ TOOLS = ("add", "note", "book", "book_again", "rounds", "several", "steal", "lin
 WHEN = {"date": "2026-12-24", "seats": 3}
 
 
-def ask(tool: str, call_id: str = "c1", **arguments: object) -> CallAsked:
+def ask(tool: str, call_id: str = "c1", **arguments: Any) -> CallAsked:
     return CallAsked(call_id=call_id, name=f"desk.{tool}", arguments=arguments)
 
 
@@ -66,7 +67,7 @@ class Desk:
         await self.importer.refresh()
         return row
 
-    async def begin(self, tool: str, **arguments: object) -> tuple[str, ApprovalView]:
+    async def begin(self, tool: str, **arguments: Any) -> tuple[str, ApprovalView]:
         """Let the model call a tool, approve that, and wait for what the server asks."""
         sent = await self.stage.send(f"use {tool}", [ask(tool, **arguments)], ["Done."])
         (consent,) = await self.stage.pending()
@@ -296,6 +297,6 @@ class TestAToolThatChanged:
             call = await desk.call(sent.turn_id)
             (row,) = await stage.all(Imported)
             assert (call.state, row.state, changed.done) == (CallState.FAILED, "changed", [])
-            assert "is another than was reviewed" in call.detail
+            assert "is another than was reviewed" in (call.detail or "")
             await desk.importer.refresh()
             assert desk.importer._registry.importers() == frozenset()

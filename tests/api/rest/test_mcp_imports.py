@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ async def owner(house: House) -> Person:
     return await house.person(await house.workspace(), Role.OWNER)
 
 
-async def bring(who: Person, **body: object) -> tuple[int, dict[str, object]]:
+async def bring(who: Person, **body: Any) -> tuple[int, dict[str, Any]]:
     answer = await who.ask("POST", "/connectors/imported", json={"kind": "mcp", "name": "desk", **body})
     return answer.status_code, answer.json()
 
