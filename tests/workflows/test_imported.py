@@ -25,7 +25,7 @@ from workers.llm.port import CallAsked
 
 pytestmark = pytest.mark.server
 
-REX = {"body": {"name": "Rex"}}
+REX: dict[str, Any] = {"body": {"name": "Rex"}}
 
 
 def ask(action: str, call_id: str = "c1", **arguments: object) -> CallAsked:
