@@ -40,7 +40,9 @@ from tests.world import World
 
 
 def context() -> CallContext:
-    ids = {name: new_id("tst") for name in ("workspace_id", "user_id", "conversation_id", "turn_id", "tool_call_id")}
+    ids: dict[str, Any] = {
+        name: new_id("tst") for name in ("workspace_id", "user_id", "conversation_id", "turn_id", "tool_call_id")
+    }
     return CallContext(**ids, idempotency_key="key", deadline=now() + timedelta(seconds=30))
 
 
