@@ -33,7 +33,8 @@ async def why(session: AsyncSession, registry: Registry, row: Approval) -> str |
     if asker.mode is OperationMode.EMERGENCY:
         return None
     ruling = await _ruling(session, row, action, asker)
-    before = CallVerdict.ALLOW if row.decided_by is None else CallVerdict.ASK
+    by_rules = row.decided_by is None and not row.votes
+    before = CallVerdict.ALLOW if by_rules else CallVerdict.ASK
     return (
         f"the rules became stricter since this was approved: {ruling.rule}" if ruling.is_stricter_than(before) else None
     )
