@@ -23,7 +23,7 @@ async def changed_arguments(
 
     `said`: NAME=VALUE; `write`: in an editor. Raises WrongUsage for what cannot be read.
     """
-    schema = await _schema_of(server, approval.action)
+    schema = approval.arguments_schema or await _schema_of(server, approval.action)
     wanted = dict(approval.arguments)
     for one in said:
         name, value = _assigned(one, schema)

@@ -18,8 +18,8 @@ export function decision(approval, actions, gate, { isPart }) {
   const panel = h("div", { class: "panel", hidden: true });
   const form = h("form", { class: "decision", onsubmit: (event) => (event.preventDefault(), approve()) });
   const question = isQuestion(approval) && answerForm(approval);
-  const yes = h("button", { type: "submit", class: approval.risk === "destructive" ? "danger" : "primary" }, question ? words.sendAnswer : consent(approval));
-  const no = h("button", { type: "button", onclick: () => decide("reject") }, question ? words.noAnswer : words.reject);
+  const yes = h("button", { type: "submit", class: approval.risk === "destructive" ? "danger" : "primary" }, question || isAsked(approval) ? words.sendAnswer : consent(approval));
+  const no = h("button", { type: "button", onclick: () => decide("reject") }, question || isAsked(approval) ? words.noAnswer : words.reject);
   const edit = question ? null : h("button", { type: "button", "aria-expanded": "false", onclick: () => toggle(edit, editing) }, words.change);
   const remember = question || !mayRemember(approval) ? null : h("button", { type: "button", "aria-expanded": "false", onclick: () => toggle(remember, remembering) }, words.always);
   const buttons = [yes, no, edit, remember].filter(Boolean);
@@ -36,6 +36,7 @@ export function decision(approval, actions, gate, { isPart }) {
   return form;
 
   function approve() {
+    if (isAsked(approval) && isBlank(approval)) return toggle(edit, editing); // its form has to be filled in first
     if (!question) return decide("approve");
     const answer = question.read();
     return answer === null ? undefined : decide("approve", { arguments: { ...approval.arguments, answer } }, question);
@@ -99,6 +100,10 @@ export function decision(approval, actions, gate, { isPart }) {
     return rememberForm(approval, suggestion, (wish, place) => decide("approve", { remember: wish }, place));
   }
 }
+
+// What a service asks in the middle of a call, and whether its form still lacks what it needs.
+const isAsked = ({ origin }) => origin === "question";
+const isBlank = ({ arguments: given, arguments_schema: schema }) => (schema?.required ?? []).some((name) => !(name in given));
 
 // What the button says is what happens; of what a program asks, its own words are only a name.
 function consent(approval) {

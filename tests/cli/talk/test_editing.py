@@ -43,6 +43,14 @@ class TestEdit:
 
         assert (await stage.got("POST /approvals/apr_1/decision"))["arguments"] == {"title": "Other"}
 
+    async def test_of_what_a_service_asks_is_read_by_its_form(self, stage, server, screen):
+        form = {"type": "object", "properties": {"seats": {"type": "integer"}, "day": {"type": "string"}}}
+        asked = {"origin": "question", "arguments": {}, "arguments_schema": form, "tool_call_id": None}
+        stage.approvals = [approval() | asked]
+        await approve(server, screen(), "seats=3", "day=Monday")
+
+        assert (await stage.got("POST /approvals/apr_1/decision"))["arguments"] == {"seats": 3, "day": "Monday"}
+
     async def test_of_nothing_is_none(self, stage, server, screen):
         await approve(server, screen(), "title=Buy milk")
 
