@@ -128,6 +128,18 @@ class TestChange:
         await expect(card.get_by_label("title")).to_have_value("Buy oats")
         await expect(card.get_by_label("title")).to_be_focused()
 
+    async def test_what_a_service_asks_has_its_form_filled_in_first(self, stage, home):
+        fields = {"day": {"type": "string", "description": "Day"}, "seats": {"type": "integer"}}
+        form = {"type": "object", "properties": fields, "required": ["day"]}
+        asked = approval(origin="question", arguments={"seats": 2}, arguments_schema=form, tool_call_id=None)
+        await stage.ask(asked)
+        card = home.locator("[data-approval=apr_1]")
+        await card.get_by_role("button", name="Send the answer").click()
+        await card.get_by_label("day").fill("Monday")
+        await card.get_by_role("button", name="Approve with these changes").click()
+
+        assert (await stage.got(DECISION))["arguments"] == {"day": "Monday", "seats": 2}
+
     async def test_a_question_is_answered(self, stage, home):
         answer = {"type": "string", "enum": ["", "eu", "us"]}
         schema = {"type": "object", "properties": {"question": {"type": "string"}, "answer": answer}}
