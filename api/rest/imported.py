@@ -35,7 +35,7 @@ class NewCredential(Value):
     """What calls sign in with. `name` and `place` are of an api_key, `user` of basic."""
 
     kind: Literal["api_key", "bearer", "basic"]
-    secret: SecretStr
+    secret: SecretStr = Field(examples=["sk-..."])
     place: Literal["header", "query"] = "header"
     name: Annotated[SafeStr, StringConstraints(max_length=100)] = "X-Api-Key"
     user: Annotated[SafeStr, StringConstraints(max_length=200)] = ""
@@ -57,14 +57,14 @@ class Review(Value):
     """Which actions may be used, and no others; what risk they are; `digest` is of what was looked at."""
 
     digest: Annotated[SafeStr, StringConstraints(max_length=64)]
-    enable: Names
+    enable: Names = Field(examples=[["get_pet"]])
     risks: dict[Annotated[SafeStr, StringConstraints(max_length=38)], Risk] = Field(default_factory=dict)
 
 
 class Refresh(Value):
     """A newer document; without one it is read from where it came."""
 
-    document: Document | None = None
+    document: Document | None = Field(None, examples=["openapi: 3.1.0"])
 
 
 @router.get("")
