@@ -41,6 +41,7 @@ class TestApproval:
         assert sorted([one.kind for one in await stage.all(AuditRow)]) == [
             "approval.approved",
             "approval.requested",
+            "approval.seen",
             "call.executed",
             "call.started",
             "decision.accepted",

@@ -163,7 +163,7 @@ const actions = {
 
 // Where the server wants a fresh proof of who decides, it is asked for, and then it goes on.
 function consentActions() {
-  const asIs = ["suggestion", "schemaOf", "list", "link", "lookUp", "channels", "people"], important = ["settle", "revokeGrant", "delegate", "revokeDelegation", "unlink", "confirmPairing", "decide"];
+  const asIs = ["suggestion", "schemaOf", "list", "lookUp", "channels", "people"], important = ["link", "settle", "revokeGrant", "delegate", "revokeDelegation", "unlink", "confirmPairing", "decide"];
   return {
     ...Object.fromEntries(asIs.map((name) => [name, (...all) => consenting[name](...all)])),
     ...Object.fromEntries(important.map((name) => [name, (...all) => proved(doors, () => consenting[name](...all))])),
