@@ -1,4 +1,4 @@
-"""What looks at links before people do: mail scanners, previews and prefetches decide nothing, with a session or without."""
+"""What looks at links before people do, as mail scanners and previews, decides nothing, with a session or without."""
 
 from typing import Any
 
