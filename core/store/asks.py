@@ -21,6 +21,8 @@ from core.values import ApprovalState, OperationMode, Value
 from core.views import ApprovalView
 
 ORIGIN = "service"
+HOLDS = timedelta(days=1)
+"""How long consent to what others run holds when nobody takes it: the world goes on meanwhile."""
 _OPEN = (ApprovalState.REQUESTED, ApprovalState.PENDING)
 
 
@@ -181,6 +183,9 @@ def _check_approved(row: Approval) -> None:
     if row.state != ApprovalState.APPROVED:
         message = f"It is not approved: {row.state}."
         raise Conflict(message, reason="not_approved", state=row.state)
+    if row.consumed_at is None and row.decided_at is not None and now() >= row.decided_at + HOLDS:
+        message = "It was approved more than a day ago, and nobody took it: ask again."
+        raise Expired(message, state=row.state)
 
 
 async def _check_mode(session: AsyncSession, row: Approval) -> None:

@@ -11,7 +11,7 @@ from core.clock import now
 from core.ids import new_id
 from core.messages import ApprovalOutcome
 from core.permissions import Role
-from core.store import consents
+from core.store import asks, consents
 from core.store.work import change
 from core.tables.connect import Delivery, Webhook
 from core.tables.consent import Approval
@@ -190,6 +190,17 @@ class TestTaking:
         assert taken.json()["arguments"] == {"version": "4.2", "password": "hunter2"}
         assert "hunter2" not in json.dumps(taken.json()["approval"])
         assert await kinds(house) >= {"approval.asked", "approval.consumed"}
+
+    async def test_it_is_not_there_for_ever(self, house, ana):
+        approval_id = (await ask(ana)).json()["id"]
+        digest = await approve(house, approval_id)
+        async with house.database.writing() as session:
+            row = await session.get_one(Approval, approval_id)
+            row.decided_at = now() - asks.HOLDS
+
+        late = await ana.ask("POST", f"/approvals/{approval_id}/consume", json={"digest": digest})
+
+        assert (late.status_code, late.json()["code"]) == (409, "expired")
 
     async def test_under_one_claim_it_is_one_taking(self, house, ana):
         approval_id = (await ask(ana)).json()["id"]
