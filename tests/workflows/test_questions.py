@@ -118,12 +118,8 @@ class TestAnAnswer:
         assert call.result == {"text": "booked Roma on 2026-12-24"}
         assert desk.script.done == [{"booked": "Roma", **WHEN}]
         kinds = [one.kind for one in sorted(await desk.stage.all(AuditRow), key=lambda one: one.number)]
-        assert [one for one in kinds if one.startswith("call.")] == [
-            "call.started",
-            "call.asks",
-            "call.answered",
-            "call.executed",
-        ]
+        told = ["call.started", "call.asks", "call.answered", "call.executed"]
+        assert [one for one in kinds if one.startswith("call.")] == told
 
     async def test_that_does_not_fit_the_form_is_refused_and_it_stays_open(self, desk):
         turn_id, question = await desk.begin("book", place="Roma")
@@ -213,10 +209,8 @@ class TestNobodysAnswer:
         await desk.stage.ended(turn_id)
 
         call = await desk.call(turn_id)
-        assert (call.state, call.detail) == (
-            CallState.NOT_RUN,
-            "The turn ended while its service waited for an answer",
-        )
+        ended = "The turn ended while its service waited for an answer"
+        assert (call.state, call.detail) == (CallState.NOT_RUN, ended)
         assert (await desk.stage.get(Approval, question.id)).state == ApprovalState.WITHDRAWN
         assert desk.script.done == []
 
