@@ -16,7 +16,7 @@ from cli.bench.stage import QUICK, Sizes, Stage, open_stage
 from core.errors import AssentError, Invalid, Unavailable
 
 _LIMIT = 120.0
-_PATIENCE: Mapping[str, float] = {"recall": 1800.0, "memory": 300.0, "pending": 1800.0}
+_PATIENCE: Mapping[str, float] = {"recall": 1800.0, "memory": 300.0, "pending": 3600.0}
 """Seconds for a measurement that may be asked to do very much."""
 _WIDTH = 140
 Measure = Callable[[Stage], Awaitable[Result]]
