@@ -55,7 +55,12 @@ class People:
             row = await work.session.get_one(Approval, approval_id)
             row.arguments = row.arguments | self.edit
             row.digest = str(len(canonical(row.arguments))) * 8
-            await consents.close(work, ApprovalOutcome(approval_id=row.id, state=verdict, digest=row.digest, at=now()))
+            await consents.close(
+                work,
+                ApprovalOutcome(
+                    approval_id=row.id, state=verdict, digest=row.digest, user_id=row.requester_id, at=now()
+                ),
+            )
 
 
 class Bridge(httpx.BaseTransport):
