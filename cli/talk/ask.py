@@ -1,7 +1,6 @@
 """Asks for consent from a script, waits for the verdict over restarts of the server, and takes it once."""
 
 import asyncio
-import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -14,10 +13,9 @@ import httpx
 import typer
 
 from cli.talk.approvals import deciders, outcome, span
-from cli.talk.credentials import DEFAULT_URL
 from cli.talk.ending import INTERRUPTED, explain
 from cli.talk.screen import Screen
-from cli.talk.server import HEADERS, Backoff, answer, open_client, open_server
+from cli.talk.server import HEADERS, Backoff, answer, named_by_environment, open_client, open_server
 from core.errors import AssentError, Invalid, Unavailable
 from core.values import ApprovalState
 from core.views import ApprovalView
@@ -86,18 +84,16 @@ async def _run(asker: Asker, screen: Screen, *, wait: bool, patience: float | No
 
 async def _open(keep: AsyncExitStack) -> Door:
     """Use the token of the environment, else who signed in. Raises NotSignedIn, Invalid."""
-    secret = os.environ.get("ASSENT_TOKEN")
-    if not secret:
+    named = named_by_environment()
+    if named is None:
         server = await keep.enter_async_context(open_server())
         return Door(server.client, server.token)
-    if not secret.isascii() or not secret.isprintable():
-        message = "ASSENT_TOKEN is no token."
-        raise Invalid(message)
+    url, secret = named
 
     async def token() -> str:
         return secret
 
-    return Door(await keep.enter_async_context(open_client(os.environ.get("ASSENT_URL") or DEFAULT_URL)), token)
+    return Door(await keep.enter_async_context(open_client(url)), token)
 
 
 class Waiter:

@@ -179,7 +179,12 @@ def health(url: Url = None, *, as_json: Json = False) -> None:
 
 
 def mcp() -> None:
-    """Serve MCP on stdin and stdout, for agents: consent, questions to people, and the connectors' actions."""
-    from cli.talk.mcp import serve
+    """Serve MCP on stdin and stdout, for agents: consent, questions to people, and the connectors' actions.
 
-    with_server(serve, as_json=False)
+    Uses ASSENT_TOKEN and ASSENT_URL from the environment, else who signed in.
+    """
+    from cli.talk.ending import run
+    from cli.talk.mcp import serve
+    from cli.talk.screen import Screen
+
+    run(serve(), Screen(as_json=False))

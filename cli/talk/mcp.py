@@ -13,7 +13,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server as Protocol
 from mcp.server.stdio import stdio_server
 
-from cli.talk.server import Backoff, Server
+from cli.talk.server import Backoff, named_by_environment, open_server
 from core.errors import Unavailable
 from core.ids import new_id
 
@@ -26,9 +26,10 @@ _Context = ServerRequestContext[Any, Any]
 class Proxy:
     """Each call is a connection of its own: nothing has to be kept while the server restarts."""
 
-    def __init__(self, server: Server) -> None:
-        """Take the signed-in person's server."""
-        self._server = server
+    def __init__(self, url: str, token: Callable[[], Awaitable[str]]) -> None:
+        """Take the server's address, and what gives a token that holds."""
+        self._url = url.rstrip("/")
+        self._token = token
 
     async def list_tools(
         self, _context: _Context, _params: types.PaginatedRequestParams | None
@@ -57,16 +58,28 @@ class Proxy:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Client]:
-        url = self._server.credentials.url.rstrip("/")
-        headers = {"Authorization": f"Bearer {await self._server.token()}"}
+        headers = {"Authorization": f"Bearer {await self._token()}"}
         async with httpx2.AsyncClient(headers=headers, timeout=_SECONDS, trust_env=False) as http:
-            async with Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client:
+            async with Client(streamable_http_client(f"{self._url}/mcp", http_client=http)) as client:
                 yield client
 
 
-async def serve(server: Server, _screen: object) -> None:
-    """Serve until stdin ends."""
-    proxy = Proxy(server)
+async def serve() -> None:
+    """Serve until stdin ends, for the token of the environment, else for who signed in. Raises NotSignedIn, Invalid."""
+    named = named_by_environment()
+    if named is None:
+        async with open_server() as server:
+            await _serve(Proxy(server.credentials.url, server.token))
+        return
+    url, secret = named
+
+    async def token() -> str:
+        return secret
+
+    await _serve(Proxy(url, token))
+
+
+async def _serve(proxy: Proxy) -> None:
     protocol = Protocol("assent", title="Assent", on_list_tools=proxy.list_tools, on_call_tool=proxy.call_tool)
     async with stdio_server() as (read, write):
         await protocol.run(read, write, protocol.create_initialization_options())

@@ -1,6 +1,7 @@
 """The server as a command sees it: HTTP with fresh tokens, and problem documents as errors."""
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from cli.talk.credentials import Credentials, CredentialStore
+from cli.talk.credentials import DEFAULT_URL, Credentials, CredentialStore
 from cli.talk.ending import ServerError
 from core.errors import Invalid, NotSignedIn, Unavailable
 
@@ -103,6 +104,17 @@ async def open_server(
         raise NotSignedIn(message)
     async with open_client(credentials.url, transport) as client:
         yield Server(store, client, credentials)
+
+
+def named_by_environment() -> tuple[str, str] | None:
+    """Give the server's address and a program's token from ASSENT_URL and ASSENT_TOKEN, if set. Raises Invalid."""
+    secret = os.environ.get("ASSENT_TOKEN")
+    if not secret:
+        return None
+    if not secret.isascii() or not secret.isprintable():
+        message = "ASSENT_TOKEN is no token."
+        raise Invalid(message)
+    return os.environ.get("ASSENT_URL") or DEFAULT_URL, secret
 
 
 def open_client(url: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
