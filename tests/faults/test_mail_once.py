@@ -1,6 +1,6 @@
 """`kill -9` of the worker that sends, around the sending: a counting mail server gets each message once at most.
 
-`ASSENT_KILLS` says how often (20 when not said); the table goes to mail-once.txt in pytest's temporary folder.
+`ASSENT_KILLS` says how often (8 when not said); the table goes to mail-once.txt in pytest's temporary folder.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.journeys.person import Person, until
 from tests.journeys.product import Product
 
 pytestmark = [pytest.mark.journey, pytest.mark.server]
-KILLS = int(os.environ.get("ASSENT_KILLS", "20"))
+KILLS = int(os.environ.get("ASSENT_KILLS", "8"))
 # Where the worker is when it dies: the decision was sent, or the mail server has just written down that it was told.
 STAGES = ("decided", "ehlo", "mail", "rcpt", "data", "queued", "answered")
 OTHERS = "turns,steps,models,memory,index"
