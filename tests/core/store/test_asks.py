@@ -43,7 +43,9 @@ class TestAtOnce:
         async with change(database, asks.rooms) as work:
             row = await work.session.get_one(Approval, approval_id)
             row.digest = "d"
-            outcome = ApprovalOutcome(approval_id=row.id, state=ApprovalState.APPROVED, digest="d", at=now())
+            outcome = ApprovalOutcome(
+                approval_id=row.id, state=ApprovalState.APPROVED, digest="d", user_id=row.requester_id, at=now()
+            )
             await consents.close(work, outcome)
         taken = await asyncio.gather(*(asks.consume(who, approval_id, "d") for _ in range(10)), return_exceptions=True)
 
