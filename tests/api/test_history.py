@@ -233,7 +233,14 @@ class TestWithTemporal:
         return turn_id
 
     async def test_a_waiting_turn(self, stage, client, server, ana, turn_id):
-        timeline = await Histories(stage.database, client, server.ui_url).timeline(ana, turn_id)
+        histories = Histories(stage.database, client, server.ui_url)
+
+        async def is_waiting() -> bool:
+            entries = (await histories.timeline(ana, turn_id)).entries
+            return any(one.kind == "timer.running" for one in entries)
+
+        await eventually(is_waiting)
+        timeline = await histories.timeline(ana, turn_id)
         failed_before = the(timeline, "activity.completed")
         run_id = (await client.get_workflow_handle(f"turn-{turn_id}").describe()).run_id
 
