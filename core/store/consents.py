@@ -134,13 +134,7 @@ async def write_parties(session: AsyncSession, approval: Approval) -> list[str]:
     session.add_all(
         [ApprovalParty(approval_id=approval.id, kind=kind, value=value) for kind, value in sorted(entitled)]
     )
-    people = await deciders.people_for(session, approval.workspace_id, entitled)
-    people += await deciders.deputies(session, approval, people)
-    if plan.exclude_requester:
-        people = [one for one in people if one[1].user_id != approval.requester_id]
-    asked_for = {view.user_id for _, view in people}
-    meant = await deciders.wished(session, approval.workspace_id, plan, approval.requester_id, asked_for)
-    people = [one for one in people if one[1].user_id in meant]
+    people = await deciders.deciding(session, approval, entitled)
     approval.deciders = [view.model_dump(mode="json") for _, view in people[: deciders.SHOWN]]
     return [member for member, _ in people]
 

@@ -49,6 +49,32 @@ async def wished(
     return people & {view.user_id for _, view in meant}
 
 
+async def deciding(session: AsyncSession, approval: Approval, entitled: set[Way]) -> list[tuple[str, DeciderView]]:
+    """Give the membership ids and names of all who may decide an approval now, as its workflow would judge them.
+
+    First those whose consents count in their own right, then who stands in for them; never an account of the requester,
+    nor anybody in their place, where the plan leaves the requester out.
+    """
+    plan = ConsentPlan.model_validate(approval.plan)
+    people = await people_for(session, approval.workspace_id, entitled)
+    out = await _accounts_of_requester(session, approval) if plan.exclude_requester else set()
+    asked = {view.user_id for _, view in people} - out
+    meant = await wished(session, approval.workspace_id, plan, approval.requester_id, asked)
+    people = [one for one in people if one[1].user_id in meant]
+    return people + [one for one in await deputies(session, approval, people) if one[1].user_id not in out]
+
+
+async def _accounts_of_requester(session: AsyncSession, approval: Approval) -> set[str]:
+    """Give every account that is the requester's, as was known at the asking and as is known now."""
+    now_known = await person_of(session, approval.workspace_id, approval.requester_id)
+    persons = {now_known, approval.requester_person_id or approval.requester_id}
+    statement = select(Membership.user_id).where(
+        Membership.workspace_id == approval.workspace_id,
+        or_(Membership.user_id.in_(persons), Membership.person_id.in_(persons)),
+    )
+    return {approval.requester_id, *(await session.execute(statement)).scalars()}
+
+
 async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
     """Give somebody who decides, as they stand now; None for who is not here any more, a program, or a viewer."""
     person = await standing_of(session, workspace_id, user_id)

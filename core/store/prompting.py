@@ -8,14 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.consent import ConsentPlan
 from core.outgoing import Button, Headline, OutMessage, Plain
-from core.permissions import Role
 from core.store import deciders, deliveries, identities
 from core.store.deliveries import Wanted
 from core.store.work import Work
 from core.tables.connect import Delivery
-from core.tables.consent import Approval, Delegation
+from core.tables.consent import Approval
 from core.tables.identity import Identity
-from core.tables.people import Membership
 from core.tables.work import ToolCall
 from core.text import reveal
 from core.values import ApprovalState, CallState
@@ -77,30 +75,7 @@ async def eligible(session: AsyncSession, approval: Approval) -> set[str]:
     plan = ConsentPlan.model_validate(approval.plan)
     escalated = approval.escalated_at is not None
     entitled = deciders.ways(plan, approval.stage, approval.requester_id, escalated=escalated)
-    people = {view.user_id for _, view in await deciders.people_for(session, approval.workspace_id, entitled)}
-    people = await deciders.wished(session, approval.workspace_id, plan, approval.requester_id, people)
-    people |= await _deputies(session, approval, people)
-    if plan.exclude_requester:
-        person = approval.requester_person_id or approval.requester_id
-        people = {one for one in people if await deciders.person_of(session, approval.workspace_id, one) != person}
-    return people
-
-
-async def _deputies(session: AsyncSession, approval: Approval, people: Collection[str]) -> set[str]:
-    at = now()
-    deputy = (Membership.user_id == Delegation.to_user_id) & (Membership.workspace_id == Delegation.workspace_id)
-    statement = (
-        select(Delegation)
-        .join(Membership, deputy)
-        .where(Delegation.workspace_id == approval.workspace_id, Delegation.revoked_at.is_(None))
-        .where(Delegation.starts_at <= at, Delegation.ends_at > at, Membership.role != Role.VIEWER)
-    )
-    rows = (await session.execute(statement)).scalars()
-    return {
-        row.to_user_id
-        for row in rows
-        if row.from_user_id in people and deciders.covers(row, approval.action, approval.risk)
-    }
+    return {view.user_id for _, view in await deciders.deciding(session, approval, entitled)}
 
 
 async def _reached(session: AsyncSession, approval: Approval) -> list[Identity]:
