@@ -19,6 +19,7 @@ from cli.serve.temporal_place import LOOPBACK, TemporalPlace, is_free
 from core.errors import AssentError, Unavailable
 from core.temporal import connect
 
+_PORT_TRIES = 3
 _START_LIMIT = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _STEADY = 30.0
@@ -65,6 +66,17 @@ class TemporalServer:
         self._binary = await find_binary(self._place.downloads)
         check_version(self._place.version, self._binary)
         self._place.rotate_log()
+        for left in reversed(range(_PORT_TRIES)):
+            if await self._begin(last=not left):
+                break
+            self._place.rotate_log()
+        self._place.version.write_text(".".join(map(str, self._binary.version)), "utf-8")
+        self._state = "ready"
+        self._watch = asyncio.create_task(self._keep_running())
+        return self
+
+    async def _begin(self, *, last: bool) -> bool:
+        """Start the child on ports that are free; False when others took one of them before it could listen."""
         self._ports = self._place.choose_ports(self._ui_port)
         self._child = await self._start()
         try:
@@ -72,13 +84,18 @@ class TemporalServer:
             self._client = await connect(self.address, self._namespace, None, within=_START_LIMIT)
             await self._wait_until_serving(self._child)
             await self._set_retention()
-        except BaseException:
+        except BaseException as error:
+            was_alive = self._child.alive
             await self._child.end()
+            if isinstance(error, Unavailable) and not was_alive and not last and self._lost_a_port():
+                return False
             raise
-        self._place.version.write_text(".".join(map(str, self._binary.version)), "utf-8")
-        self._state = "ready"
-        self._watch = asyncio.create_task(self._keep_running())
-        return self
+        return True
+
+    def _lost_a_port(self) -> bool:
+        """Whether somebody else listens where our child, which has ended, was to. A port that people named stays."""
+        chosen = [self._ports.port] + ([] if self._ui_port else [self._ports.ui_port])
+        return not all(is_free(port) for port in chosen)
 
     async def __aexit__(self, *_: object) -> None:
         """End the child."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from temporalio.client import Client
 
 from cli.exit import InUse
 from cli.serve.lock import take_lock
-from cli.serve.temporal_place import TemporalPlace, is_free
+from cli.serve.temporal_place import Ports, TemporalPlace, is_free
 from cli.serve.temporal_server import TemporalServer
 from core.errors import Misconfigured
 from core.keys import KeyRing
@@ -106,6 +107,26 @@ class TestStart:
         async with taken, server_at(tmp_path) as server:
             assert server.address != ports.address
             assert server.state == "ready"
+
+    @pytest.mark.parametrize("which", ["port", "ui_port"])
+    async def test_a_port_that_others_took_after_it_was_chosen_is_chosen_anew(self, tmp_path, monkeypatch, which):
+        choose = TemporalPlace.choose_ports
+        took: list[socket.socket] = []
+
+        def slow(place: TemporalPlace, ui_port: int | None) -> Ports:
+            """Choose, and be overtaken the first time."""
+            ports = choose(place, ui_port)
+            if not took:
+                took.append(socket.create_server(("127.0.0.1", getattr(ports, which))))
+            return ports
+
+        monkeypatch.setattr(TemporalPlace, "choose_ports", slow)
+        async with server_at(tmp_path) as server:
+            state = server.state
+        took[0].close()
+
+        assert state == "ready"
+        assert len(took) == 1
 
     async def test_a_database_of_a_newer_server_is_not_opened(self, tmp_path):
         place = TemporalPlace(tmp_path)
