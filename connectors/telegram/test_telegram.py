@@ -152,10 +152,12 @@ class TestVerify:
     def hook(self, **headers: str) -> Hook:
         return Hook(method="POST", url="https://x.test", headers=headers, query={}, body=b"{}")
 
-    def test_the_secret_lets_in(self) -> None:
+    def test_the_secret_lets_in_where_its_lack_does_not(self) -> None:
         channel = made(mode="webhook", webhook_secret=SECRET)
 
         channel.verify(self.hook(**{"x-telegram-bot-api-secret-token": SECRET}))
+        with pytest.raises(NotVerified):
+            channel.verify(self.hook())
 
     @pytest.mark.parametrize("given", [None, "", "x", SECRET + "s", SECRET[:-1], f"{SECRET}, {SECRET}", "é"])
     def test_nothing_else_does(self, given: Any) -> None:

@@ -187,6 +187,9 @@ class TestLimits:
     async def test_a_short_wait_is_waited(self):
         limits = Limits()
         spec = action(rate_limits=[{"limit": 1, "window_s": 0.05, "scope": "action"}])
+        turns = 0
         for _ in range(3):
             async with limits.turn("here", spec, "ana", 1):
-                pass
+                turns += 1
+
+        assert turns == 3

@@ -14,6 +14,7 @@ from core.store.audit import AuditTrail
 from core.store.groups import InUse
 from core.store.work import change
 from core.tables.consent import Approval, Policy
+from core.tables.identity import Group
 from core.tables.records import AuditRow
 from tests.world import World
 
@@ -67,6 +68,8 @@ class TestGroups:
         await world.add(approval(owner, new_id("grp"), "pending"))
 
         await self.delete(world, audit, owner, group_id)
+
+        assert await world.all(Group, Group.id == group_id) == []
 
     async def test_one_that_the_rules_of_now_name_stays(self, world, audit, owner, group_id):
         row = Policy(
