@@ -27,6 +27,18 @@ class TestNew:
 
         assert first < new_id("trn")
 
+    def test_of_one_millisecond_sort_as_they_were_made(self):
+        made = [new_id("trn") for _ in range(2000)]
+
+        assert made == sorted(made)
+
+    def test_sort_as_they_were_made_when_the_clock_is_set_back(self, monkeypatch):
+        first = new_id("trn")
+        monkeypatch.setattr(time, "time_ns", lambda: 0)
+        later = [new_id("trn") for _ in range(20)]
+
+        assert [first, *later] == sorted([first, *later])
+
 
 class TestDerived:
     @given(parts)
