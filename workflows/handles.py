@@ -151,7 +151,7 @@ class Workflows:
 
     async def grant_lease(self, turn_id: str, epoch: int) -> None:
         """Tell a parked turn that the conversation is its own again; a closed one needs no telling."""
-        handle = self.client.get_workflow_handle_for(ChatTurn.run, turn_workflow_id(turn_id))
+        handle = self.client.get_workflow_handle(turn_workflow_id(turn_id))
         try:
             await handle.signal(ChatTurn.lease_granted, LeaseGranted(epoch=epoch), rpc_timeout=policies.START_TIMEOUT)
         except RPCError as error:
@@ -159,7 +159,7 @@ class Workflows:
 
     async def stop_turn(self, turn_id: str, approval_ids: Sequence[str], user_id: str) -> list[str]:
         """Tell a stopped turn, and withdraw its open approvals; returns those that have no workflow any more."""
-        handle = self.client.get_workflow_handle_for(ChatTurn.run, turn_workflow_id(turn_id))
+        handle = self.client.get_workflow_handle(turn_workflow_id(turn_id))
         try:
             await handle.signal(ChatTurn.stop, rpc_timeout=policies.START_TIMEOUT)
         except RPCError as error:
@@ -171,7 +171,7 @@ class Workflows:
         return await self._withdraw(approval_id, f"withdraw-{approval_id}", user_id)
 
     async def _withdraw(self, approval_id: str, update_id: str, user_id: str) -> bool:
-        handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
+        handle = self.client.get_workflow_handle(approval_workflow_id(approval_id))
         try:
             await handle.execute_update(
                 Approval.withdraw,
@@ -188,7 +188,7 @@ class Workflows:
 
     async def decide(self, approval_id: str, decision: DecisionMade, update_id: str) -> str:
         """Send a decision; answers ACCEPTED, CLOSED (SQL knows the outcome) or a refusal's code. Raises Unavailable."""
-        handle = self.client.get_workflow_handle_for(Approval.run, approval_workflow_id(approval_id))
+        handle = self.client.get_workflow_handle(approval_workflow_id(approval_id))
         try:
             await handle.execute_update(Approval.decide, decision, id=update_id, rpc_timeout=policies.UPDATE_TIMEOUT)
         except WorkflowUpdateFailedError as error:
