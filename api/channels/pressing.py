@@ -7,9 +7,9 @@ from api.channels.desk import Desk, Heard
 from api.channels.linking import DATA as LINKS
 from api.channels.linking import Linking, unknown
 from api.intake import Decided
-from connectors.channel import ButtonPressed, Channel
+from connectors.channel import ButtonPressed, Channel, MessageRef
 from core.errors import AssentError, NotAllowed, TooMany, Unavailable
-from core.store import deliveries, outcomes
+from core.store import deliveries, outcomes, prompting
 from core.store.outcomes import Outcome
 from core.store.work import change
 from core.tables.connect import Delivery
@@ -54,6 +54,8 @@ class Pressing:
         if prompt is None:
             raise unknown()
         row = await self._prompt(heard, prompt["token"])
+        if row.external_ref is None and event.message_id is not None and event.thread == row.thread:
+            await self._note_arrival(row, event.message_id)
         verdict = DecisionVerdict.APPROVE if prompt["answer"] == "y" else DecisionVerdict.REJECT
         return await self._decide_all(heard, event, _chosen(row, prompt["number"]), verdict)
 
@@ -79,6 +81,14 @@ class Pressing:
             message = "This was asked of somebody else: only they can answer it here."
             raise NotAllowed(message)
         return row
+
+    async def _note_arrival(self, row: Delivery, message_id: str) -> None:
+        """Store that a prompt of which nobody knows whether it was sent is there: a crash left it so."""
+        ref = MessageRef(account=row.account, thread=row.thread, message_ids=(message_id,)).written()
+        async with change(self._desk.database, self._desk.rooms) as work:
+            there = await deliveries.arrived(work, row.id, ref)
+            if there is not None:
+                await prompting.record_sent(work, self._desk.audit, there)
 
     async def _decide_all(
         self, heard: Heard, event: ButtonPressed, chosen: list[tuple[str, str]], verdict: DecisionVerdict

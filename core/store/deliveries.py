@@ -120,6 +120,7 @@ async def sent(
     if row.state == DROPPED:  # while it was on its way: it is not edited, and its buttons stay void
         row.external_ref, row.shown, row.due_at = external_ref or row.external_ref, row.version, NEVER
         return None
+    known = claimed.state == WAITING and row.state == SENT  # its button was pressed before this was stored
     first, row.state, row.shown = row.state != SENT, SENT, claimed.version
     row.external_ref, row.attempts, row.detail = external_ref or row.external_ref, 0, detail
     row.due_at = NEVER if row.shown >= row.version else now()
@@ -127,7 +128,22 @@ async def sent(
     if first:
         await tell(work, row)
     news = first or any(row.body.get(name) != claimed.body.get(name) for name in ("digest", "batch"))
-    return row if news else None
+    return row if news and not known else None
+
+
+async def arrived(work: Work, delivery_id: str, external_ref: str) -> Delivery | None:
+    """Store that a message is there, since its button was pressed: who sent it may have died before it said so.
+
+    It is edited at once to show how things stand. Gives the row; None where it is known to have been sent.
+    """
+    row = await _locked(work.session, delivery_id)
+    if row.external_ref is not None:
+        return None
+    row.state, row.external_ref, row.attempts, row.detail = SENT, external_ref, 0, None
+    row.shown, row.due_at, row.updated_at = row.version - 1, now(), now()
+    work.streams.add(DOORBELL)
+    await tell(work, row)
+    return row
 
 
 async def postpone(work: Work, claimed: Delivery, until: datetime, detail: str, *, attempts: int | None = None) -> None:

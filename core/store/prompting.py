@@ -9,6 +9,7 @@ from core.clock import now
 from core.consent import ConsentPlan
 from core.outgoing import Button, Headline, OutMessage, Plain
 from core.store import deciders, deliveries, identities
+from core.store.audit import AuditTrail
 from core.store.deliveries import Wanted
 from core.store.work import Work
 from core.tables.connect import Delivery
@@ -188,6 +189,13 @@ async def fold(work: Work, row: Delivery, leader_id: str) -> None:
     leader = await work.session.get(Delivery, leader_id, populate_existing=True)
     if leader is not None:
         await deliveries.want_edit(work, leader)
+
+
+async def record_sent(work: Work, audit: AuditTrail, row: Delivery) -> None:
+    """Note in the audit trail who was sent which request, as it stood: by its digest, or those of the batch."""
+    facts = {"user_id": row.user_id, "channel": row.channel, "account": row.account}
+    facts |= {name: row.body[name] for name in ("digest", "batch") if row.body.get(name)}
+    await audit.record(work, row.workspace_id, "server", "prompt.sent", row.approval_id or row.ref, **facts)
 
 
 async def is_asked(session: AsyncSession, delivery: Delivery) -> bool:

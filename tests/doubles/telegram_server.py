@@ -14,11 +14,6 @@ from tests.doubles.packages import install
 
 PACKAGE = Path(__file__).resolve().parent / "telegram"
 TOKEN = "7000000001:" + "A" * 35
-_PROGRAM = """
-const TelegramServer = require('telegram-test-api');
-const server = new TelegramServer({port: Number(process.argv[1]), host: '127.0.0.1', storeTimeout: 3600});
-server.start().then(() => console.log('ready'));
-"""
 
 
 class TelegramDouble:
@@ -67,7 +62,7 @@ def telegram() -> Iterator[TelegramDouble]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(home / "node" / "node"), "-e", _PROGRAM, str(port)]
+    command = [str(home / "node" / "node"), "server.js", str(port)]
     with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -15,10 +15,10 @@ from core.clock import now
 from core.errors import AssentError
 from core.events import VolatileEvent
 from core.rooms import Rooms
-from core.store import deliveries, identities
+from core.store import deliveries, identities, prompting
 from core.store.audit import AuditTrail
 from core.store.database import Database
-from core.store.work import Work, change
+from core.store.work import change
 from core.tables.connect import Delivery
 from workers.delivering.carrier import Carrier, NotWanted, NotYet
 
@@ -142,13 +142,7 @@ class Sender:
             async with change(self._database, self._rooms) as work:
                 shown = await deliveries.sent(work, row, reference)
                 if shown is not None and shown.kind == deliveries.PROMPT:
-                    await self._record(work, shown)
-
-    async def _record(self, work: Work, row: Delivery) -> None:
-        """Note in the audit trail who was sent which request, as it stood: by its digest, or those of the batch."""
-        facts = {"user_id": row.user_id, "channel": row.channel, "account": row.account}
-        facts |= {name: row.body[name] for name in ("digest", "batch") if row.body.get(name)}
-        await self._audit.record(work, row.workspace_id, "server", "prompt.sent", row.approval_id or row.ref, **facts)
+                    await prompting.record_sent(work, self._audit, shown)
 
     async def _hand_over(self, row: Delivery) -> str | None:
         carrier = self._carriers.get(row.kind)

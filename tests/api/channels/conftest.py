@@ -32,6 +32,21 @@ SECRET = "s" * 32
 _numbers = itertools.count(1)
 
 
+async def rows(house: House, table: Any, *where: Any) -> list[Any]:
+    async with house.database.reading() as session:
+        return list(
+            (await session.execute(select(table).where(*where).order_by(*table.__table__.primary_key))).scalars()
+        )
+
+
+async def approval_of(house: House, person: Person) -> Approval:
+    """A request of this person, made in a conversation of theirs."""
+    conversation = (await person.ask("POST", "/conversations", json={})).json()
+    said = {"text": "delete it", "client_message_id": f"c-{conversation['id'][4:]}"}
+    turn = (await person.ask("POST", f"/conversations/{conversation['id']}/messages", json=said)).json()
+    return await house.approval(person, turn["turn_id"])
+
+
 class Bot:
     """Telegram's side: updates that it sends, calls that it got."""
 

@@ -2,37 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import select
-
 from core.permissions import Role
-from core.store import identities, links, speaking
+from core.store import links, speaking
 from core.store.audit import AuditTrail
 from core.store.work import change
 from core.tables.connect import Delivery, Inbound
-from core.tables.consent import Approval, Decision
 from core.tables.identity import Identity
 from core.tables.talk import Binding, Conversation, Message
 from core.tables.work import Turn
-from tests.api.channels.conftest import Bot
+from tests.api.channels.conftest import Bot, approval_of, rows
 from tests.api.rest.house import House, Person
 from tests.world import eventually
 
 GROUP = {"id": -100, "type": "supergroup", "title": "Team"}
-
-
-async def rows(house: House, table: Any, *where: Any) -> list[Any]:
-    async with house.database.reading() as session:
-        return list(
-            (await session.execute(select(table).where(*where).order_by(*table.__table__.primary_key))).scalars()
-        )
-
-
-async def approval_of(house: House, person: Person) -> Approval:
-    """A request of this person, made in a conversation of theirs."""
-    conversation = (await person.ask("POST", "/conversations", json={})).json()
-    said = {"text": "delete it", "client_message_id": f"c-{conversation['id'][4:]}"}
-    turn = (await person.ask("POST", f"/conversations/{conversation['id']}/messages", json=said)).json()
-    return await house.approval(person, turn["turn_id"])
 
 
 class TestTalk:
@@ -208,146 +190,6 @@ class TestLinking:
 
         assert broken.broken_at is not None
         assert (whole.id, whole.broken_at) == (identity.id, None)
-
-
-class TestDeciding:
-    async def test_a_button_decides_as_its_person(self, bot: Bot, house: House, ana: Person):
-        house.workflows.answer = "accepted"
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        token = await bot.prompt(approval, ana)
-        await bot.press(5, f"a1:{token}:y")
-        (decision,) = await rows(house, Decision)
-
-        facts = (decision.user_id, decision.verdict, decision.door, decision.assurance, decision.state)
-        assert facts == (ana.principal.user_id, "approve", "telegram", "L2", "accepted")
-        assert bot.answers() == ["Your approval counts; others are still to answer: Delete a task"]
-
-    async def test_a_press_told_many_times_is_one_decision(self, bot: Bot, house: House, ana: Person):
-        house.workflows.answer = "accepted"
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        token = await bot.prompt(approval, ana)
-        for _ in range(5):
-            await bot.press(5, f"a1:{token}:n", "q1")
-
-        assert len(await rows(house, Decision)) == 1
-
-    async def test_who_was_prompted_finds_it_and_nobody_else(self, bot: Bot, house: House, ana: Person, bo: Person):
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        await bot.prompt(approval, ana)
-        path = f"/deliveries?approval_id={approval.id}"
-        (found,) = (await ana.ask("GET", path)).json()["items"]
-
-        assert (found["kind"], found["channel"], found["approval_id"]) == ("prompt", "telegram", approval.id)
-        assert (await bo.ask("GET", path)).json()["items"] == []
-
-    async def test_somebody_elses_button_is_refused_and_told(self, bot: Bot, house: House, ana: Person, bo: Person):
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        await bot.link(bo, 6)
-        token = await bot.prompt(approval, ana)
-        await bot.press(6, f"a1:{token}:y")
-        (found,) = await rows(house, Approval)
-        trail = (await ana.ask("GET", "/audit?kind=prompt.refused")).json()["items"]
-
-        assert bot.answers() == ["This was asked of somebody else: only they can answer it here."]
-        assert (await rows(house, Decision), found.state) == ([], "pending")
-        assert [one["actor"] for one in trail] == [bo.principal.user_id]
-
-    async def test_another_workspaces_person_and_a_stranger_are_refused(self, bot: Bot, house: House, ana: Person):
-        eve = await house.person(await house.workspace(), Role.OWNER)
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        await bot.link(eve, 7)
-        token = await bot.prompt(approval, ana)
-        await bot.press(7, f"a1:{token}:y")
-        await bot.press(8, f"a1:{token}:y")
-
-        assert await rows(house, Decision) == []
-        assert "I do not know this account" in bot.answers()[1]
-
-    async def test_one_of_several_or_all_of_them_each_as_a_decision(self, bot: Bot, house: House, ana: Person):
-        house.workflows.answer = "accepted"
-        asked = [await approval_of(house, ana) for _ in range(3)]
-        await bot.link(ana, 5)
-        token = await bot.prompt(asked[0], ana)
-        async with house.database.writing() as session:
-            (row,) = (await session.execute(select(Delivery).where(Delivery.approval_id == asked[0].id))).scalars()
-            row.body = {"batch": [[one.id, one.digest] for one in asked]}
-        await bot.press(5, f"a1:{token}:n2")
-        first = [one.approval_id for one in await rows(house, Decision)]
-        await bot.press(5, f"a1:{token}:y4")
-        await bot.press(5, f"a1:{token}:y", "q9")
-        await bot.press(5, f"a1:{token}:y", "q9")
-
-        assert first == [asked[1].id]
-        assert len(await rows(house, Decision)) == 4
-        assert "does not hold" in bot.answers()[1]
-        assert bot.answers()[2].startswith("3: Your approval counts")
-
-    async def test_what_means_nothing_is_refused(self, bot: Bot, house: House, ana: Person):
-        await bot.link(ana, 5)
-        for data in ("a1:" + "x" * 22 + ":y", "a1::y", "approve", "a1:" + "x" * 22 + ":Y", "l1:lnk_x:y"):
-            await bot.press(5, data)
-
-        assert await rows(house, Decision) == []
-        assert len(bot.answers()) == 5
-
-    async def test_a_button_of_what_was_changed_since_is_refused(self, bot: Bot, house: House, ana: Person):
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        token = await bot.prompt(approval, ana)
-        async with house.database.writing() as session:
-            row = await session.get_one(Approval, approval.id)
-            row.digest = "e" * 64
-        await bot.press(5, f"a1:{token}:y")
-        (decision,) = await rows(house, Decision)
-
-        assert (decision.state, decision.refusal) == ("refused", "digest_mismatch")
-        assert "not what you were shown" in bot.answers()[0]
-
-    async def test_free_text_never_decides(self, bot: Bot, house: House, ana: Person):
-        approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
-        await bot.prompt(approval, ana)
-        for text in ("yes", "approve", f"approve {approval.id}", "Y", "a1:x:y"):
-            await bot.say(5, text)
-
-        assert await rows(house, Decision) == []
-        assert len(await rows(house, Turn)) == 6
-
-    async def test_who_loses_the_role_has_the_prompt_closed_and_who_gets_it_is_prompted(
-        self, bot: Bot, house: House, ana: Person, bo: Person
-    ):
-        house.workflows.answer = "accepted"
-        owner = await house.person(ana.principal.workspace_id, Role.OWNER)
-        approval = await approval_of(house, ana)
-        await bot.link(owner, 5)
-        await bot.link(bo, 6)
-        token = await bot.prompt(approval, owner)
-        (before,) = await rows(house, Delivery, Delivery.kind == "prompt")
-        await ana.ask("PATCH", f"/users/{owner.principal.user_id}", json={"role": "member"})
-        await ana.ask("PATCH", f"/users/{bo.principal.user_id}", json={"role": "owner"})
-        first, second = await rows(house, Delivery, Delivery.kind == "prompt")
-        await bot.press(5, f"a1:{token}:y")
-
-        assert (first.id, first.version) == (before.id, before.version + 1)
-        assert second.user_id == bo.principal.user_id
-        assert bot.answers() == ["There is no such approval."]
-
-    async def test_after_unlinking_the_button_is_worth_nothing(
-        self, bot: Bot, house: House, ana: Person, trail: AuditTrail
-    ):
-        approval = await approval_of(house, ana)
-        identity = await bot.link(ana, 5)
-        token = await bot.prompt(approval, ana)
-        async with change(house.database, house.rooms) as work:
-            await identities.unlink(work, trail, ana.principal, identity.id)
-        await bot.press(5, f"a1:{token}:y")
-
-        assert await rows(house, Decision) == []
 
 
 class TestMirrors:
