@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from core.messages import MemoryVerdict, ShelfCheck
-from core.store import changes, remembered
+from core.store import changes, memory_status, remembered
 from core.store.database import Database
 from core.store.remembered import Shelf as ShelfName
 from workers.heartbeat import beating
@@ -45,9 +45,16 @@ class Checker:
                 try:
                     keeper = await Keeper.open(self._place, edition)
                     return await self._compare(keeper, waiting)
+                except ConnectionError:  # that is SQL's
+                    raise
                 except (RuntimeError, OSError, ValueError) as problem:
-                    broken = f"The index cannot be read: {str(problem)[:200]}"
+                    await self._ask_for_a_build()
+                    broken = f"The index cannot be read; it is built anew by itself: {str(problem)[:200]}"
                     return MemoryVerdict(clean=False, differences=(broken,))
+
+    async def _ask_for_a_build(self) -> None:
+        async with self._database.writing() as session:
+            await memory_status.write(session, stale=True)
 
     async def _until_learned(self) -> bool:
         """Wait for what waits to be learned; whether something still does."""

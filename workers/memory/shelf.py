@@ -178,6 +178,16 @@ class Shelf:
         """Give some rows from a place on, for a check: id and text."""
         return list(await self._table.query().select(["id", "text"]).offset(offset).limit(limit).to_list())
 
+    async def try_out(self) -> None:
+        """Find one row by each index there is; raises whatever LanceDB raises when one of them is broken."""
+        rows = await self._table.query().select([*_INDEXED, "text", "vector"]).limit(1).to_list()
+        for row in rows:
+            for name in _INDEXED:
+                await self._table.query().where(col(name) == lit(row[name])).select(["id"]).limit(1).to_list()
+            everything = col("workspace_id") == lit(row["workspace_id"])
+            await self.saying(" ".join(row["text"].split()[:1]), everything, 1)
+            await self.near(row["vector"], everything, 1)
+
     async def by_id(self, ids: Iterable[str]) -> list[dict[str, Any]]:
         """Give these rows, as often as they are there: id and text."""
         found: list[dict[str, Any]] = []

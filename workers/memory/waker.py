@@ -92,7 +92,7 @@ class Waker:
             self._has_schedule = True
         now = asyncio.get_running_loop().time()
         if self._embedder.is_ready and now - self._looked > LOOK_SECONDS:
-            condition = await self._writer.condition()
+            condition = await self._writer.look()
             self._looked = now
             if condition is not Condition.GOOD:
                 _log.info("memory's index is to be built", because=condition)

@@ -188,6 +188,29 @@ class Writer:
         other = self._embedder.is_ready and not edition.fits(self._embedder.model, edition.dimension)
         return Condition.OTHER_MODEL if other else Condition.GOOD
 
+    async def look(self) -> Condition:
+        """Tell the condition from the files as they are now: what is open may remember what the disk has lost.
+
+        An index file that cannot be read makes the index stale, whoever finds it; a build is due then.
+        """
+        self._opened = None
+        condition = await self.condition()
+        if condition is Condition.GOOD and not await self._answers():
+            async with self._database.writing() as session:
+                await memory_status.write(session, stale=True)
+            return Condition.STALE
+        return condition
+
+    async def _answers(self) -> bool:
+        try:
+            for shelf in (await self._keeper()).shelves.values():
+                await shelf.try_out()
+        except Exception as problem:  # noqa: BLE001  LanceDB raises whatever
+            _log.warning("the index does not answer", error=str(problem)[:300])
+            self._opened = None
+            return False
+        return True
+
     async def _is_broken(self) -> bool:
         edition = self._place.edition()
         if edition is None:

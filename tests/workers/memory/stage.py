@@ -13,12 +13,13 @@ from core.clock import now
 from core.ids import new_id
 from core.messages import MemoryDone, MemoryVerdict
 from core.permissions import Principal
-from core.store import changes, messages
+from core.store import changes, memory_status, messages
 from core.store.database import Database
 from core.store.work import change
 from core.tables.memory import Chunk, Document, Fact, MemoryChange
 from core.tables.talk import Message
 from core.tables.work import Turn
+from core.views import MemoryView
 from tests.doubles.embedder import WordEmbedder
 from tests.world import World
 from workers.memory.check import Checker
@@ -146,6 +147,12 @@ class Stage(World):
     def holds(self, text: str) -> list[str]:
         """The files of the index in which the text stands, as bytes."""
         return [str(file) for file in self.folder.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
+
+
+async def view(stage: Stage) -> MemoryView:
+    """How memory is told to be."""
+    async with stage.database.reading() as session:
+        return await memory_status.view(session)
 
 
 async def within(seconds: float, work: Any) -> bool:
