@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ _TETHER = Path(__file__).with_name("tether.py")
 _STOP_LIMIT = 3.0
 _LOCK_WAIT = 15.0
 _SHOWN_LOG = 600
+_LAST_WORD = re.compile(r"^(panic|fatal error|Error): .*", re.MULTILINE)
 
 
 class TemporalChild:
@@ -48,9 +50,13 @@ class TemporalChild:
             await self._process.wait()
 
     def obituary(self) -> AssentError:
-        """Explain why it died, with the end of its log."""
-        tail = self._log.read_text("utf-8", "replace")[-_SHOWN_LOG:].strip()
-        message = f"The Temporal server ended with code {self._process.returncode}. {tail or 'It logged nothing.'}"
+        """Explain why it died: by its own last word, which stands before a stack, or else with the end of its log."""
+        said = self._log.read_text("utf-8", "replace")
+        words = list(_LAST_WORD.finditer(said))
+        shown = said[words[-1].start() :][:_SHOWN_LOG] if words else said[-_SHOWN_LOG:]
+        message = (
+            f"The Temporal server ended with code {self._process.returncode}. {shown.strip() or 'It logged nothing.'}"
+        )
         return Unavailable(message)
 
 

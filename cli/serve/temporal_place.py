@@ -68,6 +68,14 @@ class TemporalPlace:
             self.log.replace(self.log.with_suffix(".log.1"))
 
 
+def is_served(port: int) -> bool:
+    """Tell whether a server listens on this port of loopback; `is_free` would take it from one that begins to."""
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        caller.bind((LOOPBACK, 0))  # a caller that got the very port would reach itself
+        return bool(caller.getsockname()[1] != port and caller.connect_ex((LOOPBACK, port)) == 0)
+
+
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on this port of loopback now."""
     with socket.socket() as trial:

@@ -15,11 +15,12 @@ from temporalio.service import RPCError
 
 from cli.serve.temporal_binary import check_version, find_binary
 from cli.serve.temporal_child import TemporalChild, start_child
-from cli.serve.temporal_place import LOOPBACK, TemporalPlace, is_free
+from cli.serve.temporal_place import LOOPBACK, TemporalPlace, is_served
 from core.errors import AssentError, Unavailable
 from core.temporal import connect
 
-_PORT_TRIES = 3
+_TRIES = 3
+"""A server dies at its start when others took one of the ports that we chose, or it did, before it could listen."""
 _START_LIMIT = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _STEADY = 30.0
@@ -65,18 +66,17 @@ class TemporalServer:
         """Start the child and wait until it serves; raises Unavailable, Misconfigured or InUse."""
         self._binary = await find_binary(self._place.downloads)
         check_version(self._place.version, self._binary)
-        self._place.rotate_log()
-        for left in reversed(range(_PORT_TRIES)):
+        for left in reversed(range(_TRIES)):
+            self._place.rotate_log()
             if await self._begin(last=not left):
                 break
-            self._place.rotate_log()
         self._place.version.write_text(".".join(map(str, self._binary.version)), "utf-8")
         self._state = "ready"
         self._watch = asyncio.create_task(self._keep_running())
         return self
 
     async def _begin(self, *, last: bool) -> bool:
-        """Start the child on ports that are free; False when others took one of them before it could listen."""
+        """Start the child on ports that are free; False when it died of itself and this was not the last try."""
         self._ports = self._place.choose_ports(self._ui_port)
         self._child = await self._start()
         try:
@@ -85,17 +85,13 @@ class TemporalServer:
             await self._wait_until_serving(self._child)
             await self._set_retention()
         except BaseException as error:
-            was_alive = self._child.alive
+            died = not self._child.alive
             await self._child.end()
-            if isinstance(error, Unavailable) and not was_alive and not last and self._lost_a_port():
+            if isinstance(error, Unavailable) and died and not last:
+                log.warning("temporal_died_at_its_start", reason=error.detail)
                 return False
             raise
         return True
-
-    def _lost_a_port(self) -> bool:
-        """Whether somebody else listens where our child, which has ended, was to. A port that people named stays."""
-        chosen = [self._ports.port] + ([] if self._ui_port else [self._ports.ui_port])
-        return not all(is_free(port) for port in chosen)
 
     async def __aexit__(self, *_: object) -> None:
         """End the child."""
@@ -110,7 +106,7 @@ class TemporalServer:
 
     async def _wait_until_listening(self, child: TemporalChild) -> None:
         until = time.monotonic() + _START_LIMIT
-        while is_free(self._ports.port):
+        while not is_served(self._ports.port):
             if not child.alive:
                 raise child.obituary()
             if time.monotonic() > until:

@@ -17,9 +17,10 @@ from temporalio.client import Client
 
 from cli.exit import InUse
 from cli.serve.lock import take_lock
+from cli.serve.temporal_child import TemporalChild
 from cli.serve.temporal_place import Ports, TemporalPlace, is_free
 from cli.serve.temporal_server import TemporalServer
-from core.errors import Misconfigured
+from core.errors import Misconfigured, Unavailable
 from core.keys import KeyRing
 from core.temporal import connect
 
@@ -127,6 +128,25 @@ class TestStart:
 
         assert state == "ready"
         assert len(took) == 1
+
+    async def test_one_that_never_lives_is_given_up_with_its_own_last_word(self, tmp_path):
+        place = TemporalPlace(tmp_path)
+        place.folder.mkdir()
+        place.database.write_bytes(b"no database at all" * 100)
+
+        with pytest.raises(Unavailable, match="file is not a database"):
+            async with server_at(tmp_path):
+                pass
+
+    async def test_its_last_word_stands_before_a_stack(self, tmp_path):
+        log = tmp_path / "temporal.log"
+        log.write_text("started\npanic: no port is free\n\ngoroutine 1 [running]:\n" + "\tsomewhere.go:1\n" * 200)
+        process = await asyncio.create_subprocess_exec("false")
+        await process.wait()
+
+        said = TemporalChild(process, log).obituary().detail
+
+        assert "ended with code 1. panic: no port is free" in said
 
     async def test_a_database_of_a_newer_server_is_not_opened(self, tmp_path):
         place = TemporalPlace(tmp_path)
