@@ -81,7 +81,9 @@ class Actor:
             crash_point("act.intended")
             if not await self._is_newest(passage):
                 return await self._standing(passage.call)
-            return await asyncio.shield(self._execute(passage, passage.action))
+            executing = asyncio.create_task(self._execute(passage, passage.action))
+            executing.add_done_callback(_heard)
+            return await asyncio.shield(executing)
 
     async def _is_newest(self, passage: Passage) -> bool:
         """Whether this attempt may still send: one that stood still since the gate may have been replaced."""
@@ -189,3 +191,9 @@ def _fit(result: dict[str, Any]) -> dict[str, Any]:
         return {"cut": True, "text": text[: MAX_RESULT_BYTES // 8]}
     cleaned: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)  # NaN and Infinity are not JSON
     return cleaned
+
+
+def _heard(executing: asyncio.Task[Acted]) -> None:
+    """Take note of how it ended where nobody waits for it any more, as after a stop; the next attempt settles it."""
+    if not executing.cancelled():
+        executing.exception()

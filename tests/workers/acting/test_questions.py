@@ -183,6 +183,10 @@ class TestGoingOn:
         lost = asyncio.create_task(desk.act(answered))
         await desk.notes.entered.wait()
         lost.cancel()
+        shielded = [one for one in asyncio.all_tasks() if "Actor._execute" in repr(one.get_coro())]
+        for one in shielded:
+            one.cancel()
+        await asyncio.wait([lost, *shielded])
         desk.notes.hold = None
 
     async def test_an_attempt_of_before_the_question_settles_nothing_after_it(self, desk: Desk):
