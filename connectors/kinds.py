@@ -2,27 +2,33 @@
 
 from collections.abc import Mapping
 
+from connectors.base import Connector
 from connectors.credentials import Vault
-from connectors.mcp import reader as mcp
 from connectors.openapi.connector import OpenApiConnector
 from connectors.openapi.reader import OpenApiReader
 from connectors.reach import Reach
 from connectors.sources import Build, Reader
 from core.sealing import Sealer
 from core.store.database import Database
+from core.tables.connect import Imported
 
-OPENAPI = "openapi"
+OPENAPI, MCP = "openapi", "mcp"
 
 
 def imported_kinds(reach: Reach, database: Database, sealer: Sealer) -> Mapping[str, Build]:
     """Give how each kind is built. Secrets are opened only inside a call."""
     vault = Vault(database, sealer)
-    return {
-        OPENAPI: lambda row: OpenApiConnector.of(row, vault, reach),
-        mcp.KIND: mcp.build_mcp(reach, database, sealer),
-    }
+
+    def build_mcp(row: Imported) -> Connector:
+        from connectors.mcp.reader import build_mcp as build  # slow to import: only where one is there
+
+        return build(reach, database, sealer)(row)
+
+    return {OPENAPI: lambda row: OpenApiConnector.of(row, vault, reach), MCP: build_mcp}
 
 
 def imported_readers(reach: Reach, database: Database, sealer: Sealer) -> Mapping[str, Reader]:
     """Give how each kind is read when somebody imports one, or reads it again."""
-    return {OPENAPI: OpenApiReader(reach), mcp.KIND: mcp.McpReader(reach, Vault(database, sealer))}
+    from connectors.mcp.reader import McpReader  # slow to import
+
+    return {OPENAPI: OpenApiReader(reach), MCP: McpReader(reach, Vault(database, sealer))}

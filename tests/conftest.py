@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from cli.serve.temporal_server import TemporalServer
+from core import garbage
 from core.keys import KeyRing
 from core.migrations.runner import upgrade
 from core.rooms import LocalRooms
@@ -23,6 +24,16 @@ from tests.servers import in_thread, make_database, postgresql
 
 TEMPLATE = "template_assent"
 _NUMBERS = itertools.count(1)
+
+
+def pytest_sessionstart() -> None:
+    """Import everything without looking for garbage in it."""
+    garbage.rest()
+
+
+def pytest_collection_finish() -> None:
+    """Look for it in what tests leave, and in that alone."""
+    garbage.resume()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""The ASGI application behind /mcp: streamable HTTP with our tokens; no session lives in this process.
+"""The ASGI application behind /mcp: knows who calls; the server itself is imported for the first of them.
 
 Protocol: https://modelcontextprotocol.io/specification (revisions up to 2026-07-28, as the SDK speaks them).
 """
@@ -6,63 +6,51 @@ Protocol: https://modelcontextprotocol.io/specification (revisions up to 2026-07
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from mcp.server.lowlevel import Server
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.mcp.tools import Tools
 from api.rest.context import Context
 from core.errors import AssentError, NotAllowed, NotSignedIn
 from core.permissions import Principal
 
+if TYPE_CHECKING:
+    from api.mcp.server import McpServer
+
 PATH = "/mcp"
-_INSTRUCTIONS = (
-    "Actions with effects may need the consent of people. A call then waits; when it answers `awaiting approval`, ask "
-    "again later with `call_status` or `approval_status`. Never tell anybody that something is done before it is."
-)
 
 
 class McpDoor:
-    """Knows who calls, and hands the call to the SDK. One for each api process."""
+    """Knows who calls, and hands the call on. One for each api process."""
 
     def __init__(self, context: Context) -> None:
         """Take what the tools work with."""
         self._context = context
-        self._tools = Tools(context, _who_of)
-        self._manager = StreamableHTTPSessionManager(
-            Server(
-                "assent",
-                title="Assent",
-                version="1",
-                instructions=_INSTRUCTIONS,
-                on_list_tools=self._tools.list_tools,
-                on_call_tool=self._tools.call_tool,
-            ),
-            stateless=True,
-            max_request_body_size=context.settings.body_bytes,
-        )
+        self._server: McpServer | None = None
+        self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[None]:
-        """Serve within, in a task of its own: whoever ends it may be another task than who began it."""
-        ready, over = asyncio.Event(), asyncio.Event()
-        task = asyncio.create_task(self._serve(ready, over))
-        await asyncio.wait([task, begun := asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-        begun.cancel()
+        """Serve within."""
         try:
             yield
         finally:
-            over.set()
-            await task
+            if self._server is not None:
+                await self._server.aclose()
 
-    async def _serve(self, ready: asyncio.Event, over: asyncio.Event) -> None:
-        async with self._manager.run():
-            ready.set()
-            await over.wait()
+    async def _open(self) -> "McpServer":
+        """Give the server, running; the SDK takes a second of CPU to import, which not everybody needs."""
+        async with self._opening:
+            if self._server is None:
+                module = await asyncio.to_thread(import_module, "api.mcp.server")
+                server: McpServer = module.McpServer(self._context)
+                await server.start()
+                self._server = server
+            return self._server
 
     def route(self) -> Route:
         """Give the route to add to the application."""
@@ -81,7 +69,7 @@ class McpDoor:
             await _refusal(error)(scope, receive, send)
             return
         scope.setdefault("state", {})["who"] = who
-        await self._manager.handle_request(scope, receive, send)
+        await (await self._open()).handle(scope, receive, send)
 
     def _check_origin(self, request: Request) -> None:
         """Let no page of another origin call, which a rebound name could send here."""
@@ -97,14 +85,6 @@ class McpDoor:
             message = "Send a token for programs: `Authorization: Bearer TOKEN`."
             raise NotSignedIn(message)
         return await self._context.tokens.authenticate(self._context.database, token.strip())
-
-
-def _who_of(request: object) -> Principal:
-    """Give who is behind a call: `_authenticate` has put them beside it."""
-    if not isinstance(request, Request) or not isinstance(request.state.who, Principal):
-        message = "nobody is behind this call"
-        raise TypeError(message)
-    return request.state.who
 
 
 def _refusal(error: AssentError) -> Response:

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.oidc.provider import Claims
 from api.oidc.trips import Redeemed, Trips
+from api.oidc.values import Claims
 from api.proving.proving import Proving
 from api.signing import SignedIn, Signing
 from core.clock import now

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
@@ -13,12 +13,11 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from api.oidc.values import Claims
 from core.errors import ProofFailed, Unavailable
 from core.oidc_entries import OidcEntry, is_safe
-from core.text import SafeStr
-from core.values import Value
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _KEPT = 3600.0  # seconds that metadata and keys are kept
@@ -40,17 +39,6 @@ class Metadata(BaseModel):
     userinfo_endpoint: str | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
-
-
-class Claims(Value):
-    """What a provider vouches for of a person. `auth_time`: when they proved to it who they are, if it says so."""
-
-    issuer: str
-    subject: Annotated[SafeStr, StringConstraints(min_length=1, max_length=255)]
-    email: Annotated[SafeStr, StringConstraints(max_length=254)] | None = None
-    email_verified: bool = False
-    name: SafeStr | None = None
-    auth_time: datetime | None = None
 
 
 class Provider:

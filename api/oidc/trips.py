@@ -2,12 +2,12 @@
 
 import hmac
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
 
-from api.oidc.provider import Claims, Provider
-from api.oidc.values import Begin, Begun, ProviderView, Returned, Trip
+from api.oidc.values import Begin, Begun, Claims, ProviderView, Returned, Trip
 from api.proving.place import Place
 from core.errors import AssentError, NotFound, NotSignedIn, ProofFailed
 from core.ids import new_secret, secret_hash
@@ -17,9 +17,20 @@ from core.store import ceremonies
 from core.store.database import Database
 from core.tables.identity import Ceremony
 
+if TYPE_CHECKING:
+    from api.oidc.provider import Provider
+
 _log = structlog.get_logger()
 CALLBACK = "/api/v1/auth/oidc/{name}/callback"
 _ANOTHER = "This sign-in was begun in another browser, or it took too long: begin again."
+
+
+def _providers(entries: OidcEntries) -> "dict[str, Provider]":
+    if not entries:
+        return {}
+    from api.oidc.provider import Provider  # slow to import: only where there are any
+
+    return {entry.name: Provider(entry) for entry in entries}
 
 
 class Trips:
@@ -28,7 +39,7 @@ class Trips:
     def __init__(self, database: Database, entries: OidcEntries) -> None:
         """Know the providers; none is asked before somebody needs it."""
         self._database = database
-        self._providers = {entry.name: Provider(entry) for entry in entries}
+        self._providers = _providers(entries)
 
     def listed(self) -> Sequence[ProviderView]:
         """Give the providers that people may choose from."""
@@ -129,7 +140,7 @@ class Trips:
                 begun_at=row.created_at.isoformat(),
             )
 
-    def _provider(self, name: str) -> Provider:
+    def _provider(self, name: str) -> "Provider":
         found = self._providers.get(name)
         if found is None:
             message = "There is no such provider here."

@@ -1,5 +1,6 @@
 """What travels between a browser, a provider and us on the way of a sign-in."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -53,3 +54,14 @@ class ProviderView(Value):
 
     name: str
     title: str
+
+
+class Claims(Value):
+    """What a provider vouches for of a person. `auth_time`: when they proved to it who they are, if it says so."""
+
+    issuer: str
+    subject: Annotated[SafeStr, StringConstraints(min_length=1, max_length=255)]
+    email: Annotated[SafeStr, StringConstraints(max_length=254)] | None = None
+    email_verified: bool = False
+    name: SafeStr | None = None
+    auth_time: datetime | None = None

@@ -10,6 +10,7 @@ import typer
 
 from cli.serve.private import keep_private
 from cli.talk.choices import Json
+from core import garbage
 
 Given = ParamSpec("Given")
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of all state.")]
@@ -43,6 +44,7 @@ def _privately(command: Callable[Given, None]) -> Callable[Given, None]:
 
 def up(host: Host = None, port: Port = None, data: Data = None, *, no_browser: NoBrowser = False) -> None:
     """Serve the whole product in this process, with a Temporal server as its child."""
+    garbage.rest()
     from cli.serve.up import up as run
     from core.settings import load_settings
 
@@ -52,6 +54,7 @@ def up(host: Host = None, port: Port = None, data: Data = None, *, no_browser: N
 
 def api(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Serve the doors only: REST, Socket.IO and the page."""
+    garbage.rest()
     from cli.serve.apart import api as run
     from core.settings import load_settings
 
@@ -60,6 +63,7 @@ def api(host: Host = None, port: Port = None, data: Data = None) -> None:
 
 def worker(queues: Queues = None, data: Data = None) -> None:
     """Work on task queues only."""
+    garbage.rest()
     from cli.serve.apart import worker as run
     from core.settings import load_settings
 

@@ -13,6 +13,7 @@ from cli.serve.lifetime import DRAIN_SECONDS, Lifetime
 from cli.serve.temporal_remote import RemoteTemporal
 from cli.serve.temporal_server import TemporalServer
 from cli.serve.web import serve_web
+from core import garbage
 from core.keys import KeyRing
 from core.rooms import LocalRooms
 from core.settings import Settings
@@ -20,6 +21,8 @@ from core.store.database import Database, open_database
 from core.temporal import TemporalState, connect
 
 _PATIENCE_ABROAD = 30.0
+_RESTS_AT_MOST = 30.0
+"""Seconds for which the collector rests, however long the start takes."""
 
 
 @dataclass(frozen=True)
@@ -96,5 +99,7 @@ async def run_until_stopped(
 
 
 async def _announce(lifetime: Lifetime, begun: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.get_running_loop().call_later(_RESTS_AT_MOST, garbage.resume)
     await begun()
+    garbage.resume()
     lifetime.begun.set()

@@ -15,7 +15,6 @@ from core.sealing import Sealer
 from core.store.database import Database
 from core.tables.connect import Imported
 
-KIND = "mcp"
 _NO_ADDRESS = "An MCP server is imported by its address (url), or, with the option server, by its name in the settings."
 
 

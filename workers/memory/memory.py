@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from core import garbage
 from core.rooms import Rooms
 from core.settings import Settings
 from core.store import changes, memory_status
@@ -39,6 +40,7 @@ class LaterIndex:
     def open(self) -> None:
         """Import and make it; call it in a thread."""
         self._index = self._index or self._open_index()
+        garbage.resume()
 
     async def search(
         self, scope: Scope, text: str, vector: Vector | None, *, kinds: Sequence[HitKind], limit: int
