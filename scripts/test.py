@@ -13,8 +13,9 @@ from scripts import embed
 from scripts.steps import LOCKS, STATIC, failures, pytest
 from tests.browser import NoChromiumError, install_chromium
 
-AT_ONCE = ("--numprocesses", "auto", "--dist", "loadfile")
-"""One process for each core; the tests of a file stay together, with the servers that they share."""
+_PROCESSES = min((os.cpu_count() or 1) + 1, 8)
+AT_ONCE = ("--numprocesses", str(_PROCESSES), "--dist", "loadfile")
+"""One process more than cores, since many tests wait; those of a file stay together, with the servers they share."""
 
 
 def set_up_browser() -> None:

