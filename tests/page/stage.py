@@ -154,14 +154,12 @@ class Stage:
         body = {"type": "turn.delta", "conversation_id": "cnv_1", "turn_id": "trn_1", "attempt": 1}
         await self.sio.emit("turn.delta", body | {"offset": offset, "text": text})
 
-    async def got(self, name: str) -> Any:
-        """Wait until the page or the command line has sent this; give what it sent."""
+    async def got(self, name: str, times: int = 1) -> Any:
+        """Wait until the page or the command line has sent this so many times; give what it sent then."""
         async with asyncio.timeout(20):
-            while True:
-                for known, data in self.received:
-                    if known == name:
-                        return data
+            while len(sent := self.sent(name)) < times:
                 await asyncio.sleep(0.01)
+        return sent[times - 1]
 
     async def ask(self, one: dict[str, Any]) -> None:
         """Let a request for consent come into the inbox."""

@@ -91,6 +91,7 @@ class TestMany:
             await batch.locator("summary").nth(at).click()
         await batch.get_by_role("button", name="Approve all 2").click()
         await prove(home)
+        await stage.got("POST /approvals/decisions", 2)
         await expect(batch).to_have_count(0)
         sent = stage.sent("POST /approvals/decisions")
 
