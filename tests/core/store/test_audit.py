@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, text, update
+from sqlalchemy.exc import DBAPIError
 
 from core.audit import FIRST, Head, Verdict
 from core.keys import KeyRing
@@ -26,8 +27,17 @@ async def workspace_id(world: World, audit: AuditTrail) -> str:
     return workspace_id
 
 
+TRIGGERS = {
+    "sqlite": ("audit_not_changed", "audit_not_removed", "audit_not_replaced"),
+    "postgresql": ("audit_not_changed ON audit", "audit_not_emptied ON audit"),
+}
+
+
 async def tamper(world: World, *statements: object) -> None:
+    """As whoever owns the database can: what guards the rows is taken away first."""
     async with world.database.writing() as session:
+        for name in TRIGGERS[session.get_bind().dialect.name]:
+            await session.execute(text(f"DROP TRIGGER {name}"))
         for one in statements:
             await session.execute(one)  # type: ignore[call-overload]
 
@@ -117,6 +127,42 @@ class TestChain:
         assert (await verify(world, audit, other)).intact
         async with world.database.reading() as session:
             assert await store.page(session, other, limit=5, before=None) == ([], None, 0)
+
+
+class TestGuard:
+    """The database itself refuses what would change or remove a row."""
+
+    async def refused(self, world: World, statement: object) -> str:
+        with pytest.raises(DBAPIError) as refusal:
+            async with world.database.writing() as session:
+                await session.execute(statement)  # type: ignore[call-overload]
+        return str(refusal.value)
+
+    async def test_a_row_is_not_changed(self, world: World, audit: AuditTrail, workspace_id: str):
+        said = await self.refused(world, update(AuditRow).where(row(workspace_id, 3)).values(actor="eve"))
+
+        assert "the audit trail is only added to" in said
+        assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
+
+    async def test_a_row_is_not_removed(self, world: World, audit: AuditTrail, workspace_id: str):
+        said = await self.refused(world, delete(AuditRow).where(row(workspace_id, ROWS)))
+
+        assert "the audit trail is only added to" in said
+        assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
+
+    async def test_a_row_is_not_replaced(self, world: World, audit: AuditTrail, workspace_id: str):
+        values = (await world.get(AuditRow, (workspace_id, 3))).model_dump() | {"actor": "eve"}
+        await self.refused(world, insert(AuditRow).prefix_with("OR REPLACE", dialect="sqlite").values(**values))
+
+        assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
+
+    async def test_the_table_is_not_emptied(self, world: World, audit: AuditTrail, workspace_id: str):
+        async with world.database.reading() as session:
+            is_sqlite = session.get_bind().dialect.name == "sqlite"
+        said = await self.refused(world, text("DELETE FROM audit" if is_sqlite else "TRUNCATE audit"))
+
+        assert "the audit trail is only added to" in said
+        assert await verify(world, audit, workspace_id) == Verdict(rows=ROWS, intact=True)
 
 
 class TestRecord:
