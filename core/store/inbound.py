@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,8 @@ from core.tables.connect import Cursor, Inbound
 from core.tables.talk import Message
 
 DOORBELL = "inbound"
+OF_EACH = 10
+"""How many of one thread are answered before all threads are looked at again."""
 WAITING, DONE, FAILED = "waiting", "done", "failed"
 KEPT = timedelta(days=60)
 """How long an answered event is known: told again within that time it is not answered again."""
@@ -43,11 +45,19 @@ async def keep(session: AsyncSession, channel: str, account: str, events: Sequen
 
 
 async def waiting(session: AsyncSession, channel: str, account: str, limit: int = 200) -> list[Inbound]:
-    """Give what is not answered yet, oldest first."""
+    """Give what can be answered now: the first OF_EACH of each thread, in its order, the first of every thread first.
+
+    A thread of which something was postponed is left out until then.
+    """
+    here = (Inbound.channel == channel) & (Inbound.account == account) & (Inbound.state == WAITING)
+    place = func.row_number().over(partition_by=Inbound.thread, order_by=Inbound.id).label("place")
+    placed = select(Inbound.id, place).where(here).subquery()
+    postponed = select(Inbound.thread).where(here, Inbound.due_at > now())
     statement = (
         select(Inbound)
-        .where(Inbound.channel == channel, Inbound.account == account, Inbound.state == WAITING)
-        .order_by(Inbound.id)
+        .join(placed, placed.c.id == Inbound.id)
+        .where(placed.c.place <= OF_EACH, Inbound.thread.not_in(postponed))
+        .order_by(placed.c.place, Inbound.id)
         .limit(limit)
     )
     return list((await session.execute(statement)).scalars())

@@ -9,7 +9,7 @@ import pytest
 
 from api.channels.hearing import Hearing
 from connectors.channel import Capabilities, Polled, TemporaryFailure
-from core.errors import Unavailable
+from core.errors import TooMany, Unavailable
 from core.incoming import InboundEvent, Sender, TextSaid
 from core.rooms import LocalRooms
 from core.store import inbound
@@ -58,6 +58,15 @@ class Listening:
         self.heard.append(event.text)
 
 
+class Limiting(Listening):
+    """Has heard enough of thread 5."""
+
+    async def take(self, name: str, account: str, event: Any, *, again: bool) -> None:
+        if event.thread == "5":
+            raise TooMany("at most 30 in a minute", retry_after=60.0)
+        self.heard.append(event.text)
+
+
 def said(text: str, thread: str = "5") -> TextSaid:
     return TextSaid(event_id=f"{thread}-{text}", sender=Sender(external_id="5"), thread=thread, text=text)
 
@@ -98,6 +107,14 @@ class TestHearing:
 
         assert answering.heard.index("b") < answering.heard.index("c")
         assert answering.heard.index("d") < answering.heard.index("b")
+
+    async def test_a_flood_in_one_thread_holds_up_no_other(self, sqlite_database, channel):
+        answering = Limiting()
+        channel.roof = [*(said(f"flood {number}") for number in range(300)), said("approve", "6")]
+        async with hearing(sqlite_database, channel, answering):
+            await eventually(lambda: has(answering, 1))
+
+        assert answering.heard == ["approve"]
 
     async def test_one_asks_and_when_it_goes_another_does(self, sqlite_database, channel, answering):
         other = PigeonChannel()

@@ -50,6 +50,30 @@ class TestInbound:
             said("4", "d"),
         ]
 
+    async def test_many_of_one_thread_hold_up_no_other(self, both: World):
+        flood = [said(f"a{number:03}", f"a{number:03}", "a") for number in range(30)]
+        async with both.database.writing() as session:
+            await inbound.keep(session, "telegram", "7", [*flood, said("b", "b", "b"), said("c", "c", "c")])
+        async with both.database.reading() as session:
+            few = await inbound.waiting(session, "telegram", "7", limit=3)
+            rows = await inbound.waiting(session, "telegram", "7")
+
+        assert [row.event_id for row in few] == ["a000", "b", "c"]
+        assert [row.event_id for row in rows if row.thread == "a"] == [one.event_id for one in flood[: inbound.OF_EACH]]
+
+    async def test_a_thread_waits_as_a_whole_and_alone(self, both: World):
+        events = [said("a1", thread="a"), said("a2", thread="a"), said("b1", thread="b")]
+        async with both.database.writing() as session:
+            await inbound.keep(session, "telegram", "7", events)
+        first = next(row for row in await both.all(Inbound) if row.event_id == "a1")
+        seen = []
+        for wait in (timedelta(minutes=1), timedelta(minutes=-1)):
+            async with both.database.writing() as session:
+                await inbound.postpone(session, first.id, now() + wait, 1, "later")
+                seen.append([row.event_id for row in await inbound.waiting(session, "telegram", "7")])
+
+        assert seen == [["b1"], ["a1", "b1", "a2"]]
+
     async def test_another_channel_may_use_the_same_id(self, both: World):
         async with both.database.writing() as session:
             for channel, account in (("telegram", "7"), ("telegram", "8"), ("slack", "7")):
