@@ -32,7 +32,7 @@ from core.store.work import Work, change
 from core.tables.consent import Approval
 from core.text import SafeStr, SpokenStr
 from core.values import ApprovalState, Value
-from core.views import ApprovalView, ChangeView, PreviewView
+from core.views import MAX_COST, ApprovalView, ChangeView, PreviewView
 from workflows import approval_rules
 from workflows.handles import Workflows
 
@@ -41,6 +41,7 @@ _MAX_PREVIEW = 16_384
 _SETTLE_SECONDS = 5.0
 _CLAIMED = "Assent does not run this: what it would do is the word of who asks."
 Short = Annotated[SafeStr, StringConstraints(max_length=200)]
+Cost = Annotated[SafeStr, StringConstraints(max_length=MAX_COST)]
 Long = Annotated[SafeStr, StringConstraints(max_length=4_000)]
 
 
@@ -58,6 +59,7 @@ class NewPreview(Value):
     summary: Annotated[SafeStr, StringConstraints(max_length=1_000)] = ""
     changes: Annotated[tuple[NewChange, ...], Field(max_length=30)] = ()
     reversible: bool = False
+    cost: Cost | None = Field(None, examples=["12 EUR a month"], exclude_if=lambda value: value is None)
 
 
 class NewAsk(Value):
@@ -228,6 +230,7 @@ def _preview(new: NewAsk) -> PreviewView:
         summary=new.preview.summary or new.title,
         changes=changes,
         reversible=new.preview.reversible,
+        cost=new.preview.cost or None,
         warnings=(_CLAIMED,),
     )
 

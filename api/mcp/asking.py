@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from mcp_types import Tool, ToolAnnotations
 from pydantic import Field, StringConstraints
 
-from api.asks import Long, NewAsk, NewPreview, Short
+from api.asks import Cost, Long, NewAsk, NewPreview, Short
 from api.mcp.tool import DEFAULT_SECONDS, MOST_SECONDS, Called, OneTool, Waited
 from api.rest.context import Context
 from connectors.outside import MAX_NAME
@@ -37,6 +37,7 @@ class ApprovalAsked(Value):
     )
     reason: Long | None = Field(None, description="Why; shown as your own word.")
     summary: Short = Field("", description="What would change.")
+    cost: Cost | None = Field(None, description="What it costs, in words with the currency, if you know.")
     expires_in: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = Field(None, description="Seconds.")
     wait_seconds: _Wait = DEFAULT_SECONDS
 
@@ -85,8 +86,8 @@ class Asking:
 
         async def call(called: Called) -> dict[str, Any]:
             asked = ApprovalAsked.model_validate(called.arguments)
-            known = asked.model_dump(exclude={"wait_seconds", "summary"})
-            new = NewAsk(**known, preview=NewPreview(summary=asked.summary))
+            known = asked.model_dump(exclude={"wait_seconds", "summary", "cost"})
+            new = NewAsk(**known, preview=NewPreview(summary=asked.summary, cost=asked.cost))
             return await self._ask(called, new, asked.wait_seconds)
 
         return OneTool(described, call)

@@ -196,6 +196,8 @@ def _render_preview(show: Show, approval: ApprovalView) -> None:
         before, after = reveal(change.before or "nothing"), reveal(change.after or "nothing")
         show(f"    {reveal(change.label)}: {before} -> {after}")
     show(f"  {'can be undone' if preview.reversible else 'cannot be undone'}")
+    if preview.cost:
+        show(f"  cost       {one_line(reveal(preview.cost))}")
     for warning in preview.warnings:
         show(f"  warning: {reveal(warning)}", "bold red")
 
@@ -209,6 +211,7 @@ def has_hidden(approval: ApprovalView) -> bool:
     """Whether anything shown has a character that a person would not see."""
     preview = approval.preview
     texts = [approval.title, approval.action, approval.reason or "", preview.summary, *preview.warnings]
+    texts += [preview.cost or ""]
     texts += [part for one in preview.changes for part in (one.label, one.before or "", one.after or "")]
     texts += lines_of(approval.arguments, shown=False)
     return any(reveal(text) != text for text in texts)

@@ -1,6 +1,7 @@
 """What the doors show of each noun: the same values in REST answers and in events."""
 
 from core.views.consent import (
+    MAX_COST,
     ApprovalView,
     AuditView,
     ChangeView,
@@ -65,6 +66,7 @@ from core.views.talk import (
 from core.views.turns import ConsensusAnswer, ConsensusView, PartialView, ProblemView, ToolCallView, TurnView
 
 __all__ = [
+    "MAX_COST",
     "ApiTokenView",
     "ApprovalView",
     "AuditView",

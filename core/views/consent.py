@@ -8,6 +8,9 @@ from pydantic import Field
 from core.consent import ConsentPlan
 from core.values import Value
 
+MAX_COST = 100
+"""The most characters in which a preview says what an action costs."""
+
 
 class ChangeView(Value):
     """One thing that an action would change."""
@@ -18,11 +21,16 @@ class ChangeView(Value):
 
 
 class PreviewView(Value):
-    """What the connector says an action would do."""
+    """What the connector says an action would do.
+
+    `cost`: what it costs, in words with the currency ("about 0.02 EUR"), as the connector knows it; None: it says
+    nothing.
+    """
 
     summary: str
     changes: tuple[ChangeView, ...] = ()
     reversible: bool = False
+    cost: str | None = Field(None, max_length=MAX_COST)
     warnings: tuple[str, ...] = ()
 
 

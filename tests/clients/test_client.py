@@ -42,7 +42,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class TestAsync:
     async def test_it_asks_waits_takes_and_tells(self, later: AsyncAssent):
         asked = await later.ask(
-            "Deploy?", action="deploy.app", arguments={"version": "4.2"}, preview=Preview(summary="Deploys 4.2"),
+            "Deploy?", action="deploy.app", arguments={"version": "4.2"},
+            preview=Preview(summary="Deploys 4.2", cost="2 EUR"),
             approvers=Approvers(exclude_requester=True), expires_in=60, reason="Because.",
         )  # fmt: skip
         approved = await later.wait(asked.id, 30)
@@ -52,7 +53,8 @@ class TestAsync:
         assert (asked.state, approved.is_approved) == ("requested", True)
         assert taken.arguments == {"version": "4.2"}
         assert told.consumed_at is not None
-        assert (await later.get(asked.id)).preview.summary == "Deploys 4.2"
+        shown = (await later.get(asked.id)).preview
+        assert (shown.summary, shown.cost) == ("Deploys 4.2", "2 EUR")
         with pytest.raises(AlreadyUsed):
             await later.consume(approved)
 

@@ -53,6 +53,17 @@ class TestCard:
         await expect(card.get_by_role("button", name="Approve: Delete the task Buy milk")).to_be_visible()
         await expect(card.get_by_role("button", name="Open its conversation")).to_have_count(0)
 
+    async def test_what_it_costs_is_on_the_card_where_it_is_known(self, stage, home):
+        await stage.ask(service())
+        card = home.locator("[data-approval=apr_1]")
+        await expect(card).to_be_visible()
+        await expect(card.get_by_text("Cost", exact=True)).to_have_count(0)
+        await stage.ask(
+            service(id="apr_2", digest="b" * 64, preview=approval()["preview"] | {"cost": "12 EUR a month"})
+        )
+
+        await expect(home.locator("[data-approval=apr_2]")).to_contain_text("Cost12 EUR a month")
+
     async def test_who_answered_is_told_that_others_are_to_answer(self, stage, talk):
         stage.approvals = [approval(plan=FOUR_EYES)]
         await talk.goto(f"{stage.url}/?approval=apr_1")

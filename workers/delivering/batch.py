@@ -6,7 +6,7 @@ from core.outgoing import Button, Headline, Link, OutMessage, Part, Plain, Quote
 from core.text import reveal
 from core.values import ApprovalState
 from core.views import ApprovalView
-from workers.delivering.prompt import RISKS, Reader, ended, facts_of, is_cut, wants_buttons, when
+from workers.delivering.prompt import RISKS, Reader, effect_of, ended, facts_of, is_cut, wants_buttons, when
 
 MOST_FACTS = 40
 
@@ -54,7 +54,7 @@ def _item(number: int, view: ApprovalView) -> list[Part]:
         parts.append(Plain(text=reveal(view.preview.summary)[:200]))
     parts += [Plain(text=f"Warning: {reveal(warning)}") for warning in view.preview.warnings]
     parts += facts_of(view)[0]
-    parts.append(Plain(text="It can be undone." if view.preview.reversible else "It cannot be undone."))
+    parts.append(Plain(text=effect_of(view)))
     if view.reason:
         parts.append(Quoted(label="The assistant says (nobody checked this)", text=reveal(view.reason)[:200]))
     return parts

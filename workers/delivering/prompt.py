@@ -11,7 +11,7 @@ from core.outgoing import Button, Fact, Headline, Link, OutMessage, Part, Plain,
 from core.store.approvals import QUESTION
 from core.text import is_hidden, reveal
 from core.values import ApprovalState, Value
-from core.views import ApprovalView, VoteView
+from core.views import MAX_COST, ApprovalView, VoteView
 
 MOST_CHARACTERS = 300
 MOST_UNLINKED = 3000
@@ -164,8 +164,14 @@ def _mixes_alphabets(text: str) -> bool:
     return False
 
 
+def effect_of(view: ApprovalView) -> str:
+    """Say whether it can be undone, and what it costs where the connector says so."""
+    undone = "It can be undone." if view.preview.reversible else "It cannot be undone."
+    return f"{undone} Cost: {_cut(view.preview.cost, MAX_COST)}" if view.preview.cost else undone
+
+
 def _about(view: ApprovalView, reader: Reader) -> Iterator[Part]:
-    yield Plain(text="It can be undone." if view.preview.reversible else "It cannot be undone.")
+    yield Plain(text=effect_of(view))
     if view.reason:
         text = reveal(view.reason)
         cut = text[:_REASON] + ("…" if len(text) > _REASON else "")

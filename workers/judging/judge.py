@@ -20,7 +20,7 @@ from core.store import deciders, plans, policies, requesters
 from core.tables.consent import Approval
 from core.tables.work import ToolCall, Turn
 from core.values import ApprovalState, CallVerdict
-from core.views import PreviewView
+from core.views import MAX_COST, PreviewView
 from workers.calling import bind, context_of
 
 PREVIEW_SECONDS = 10.0
@@ -122,7 +122,9 @@ class Judge:
             preview = await bound.connector.preview(
                 bound.spec.name, call.arguments, context_of(call, seconds=PREVIEW_SECONDS)
             )
-        shown = PreviewView.model_validate(scrub(bound.spec.secrets, call.arguments, preview.model_dump()))
+        told = scrub(bound.spec.secrets, call.arguments, preview.model_dump())
+        told["cost"] = told["cost"] and told["cost"][:MAX_COST]  # a mask may be longer than what it hides
+        shown = PreviewView.model_validate(told)
         odd = warnings_of(mask(bound.spec.secrets, call.arguments))
         return shown.model_copy(update={"warnings": (*shown.warnings, *odd)})
 

@@ -28,6 +28,7 @@ export function facts(approval, me, gate) {
   return h("dl", {},
     fact(words.effect, reveal(approval.title), h("span", { class: "quiet" }, ` (${preview.reversible ? words.reversible : words.irreversible})`)),
     preview.changes.length > 0 && fact(words.changes, h("ul", { class: "changes" }, preview.changes.map(change))),
+    preview.cost && fact(words.cost, reveal(preview.cost)),
     fact(words.action, h("code", {}, reveal(approval.action))),
     fact(words.arguments, argumentsList(approval.arguments, gate), approval.arguments_cut && h("span", { class: "warning" }, words.cut)),
     ...sources(approval, me),

@@ -141,6 +141,7 @@ export const words = {
   action: "Action",
   effect: "What will happen",
   changes: "Changes",
+  cost: "Cost",
   nothing: "nothing",
   reversible: "Can be undone",
   irreversible: "Cannot be undone",

@@ -24,11 +24,15 @@ class Change(Value):
 
 
 class Preview(Value):
-    """What would happen, as you say it; people are told that it is your word."""
+    """What would happen, as you say it; people are told that it is your word.
+
+    `cost`: what it costs, in words with the currency, 100 characters at most.
+    """
 
     summary: str = ""
     changes: tuple[Change, ...] = ()
     reversible: bool = False
+    cost: str | None = None
     warnings: tuple[str, ...] = ()
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from api.asks import NewPreview
 from core.clock import now
 from core.ids import new_id
 from core.messages import ApprovalOutcome
@@ -76,6 +77,9 @@ class TestAsking:
         assert first.json()["id"] == again.json()["id"] != elsewhere.json()["id"]
         assert (other.status_code, other.json()["reason"]) == (409, "client_key")
 
+    def test_a_key_from_before_costs_could_be_told_still_means_the_same(self):
+        assert "cost" not in NewPreview().model_dump()
+
     async def test_sent_many_times_at_once_it_is_one(self, ana):
         answers = await asyncio.gather(*(ask(ana) for _ in range(12)))
 
@@ -94,6 +98,15 @@ class TestAsking:
 
         assert made.json()["risk"] == "destructive"
         assert (unknown.status_code, wrong.status_code) == (422, 422)
+
+    async def test_what_it_costs_is_its_word_too(self, ana):
+        made = await ask(ana, preview={"summary": "Deploys", "cost": "12 EUR a month"})
+        silent = await ask(ana, preview={"summary": "Deploys", "cost": ""}, client_key="k-2")
+        long = await ask(ana, preview={"cost": "x" * 101}, client_key="k-3")
+
+        assert made.json()["preview"]["cost"] == "12 EUR a month"
+        assert silent.json()["preview"]["cost"] is None
+        assert long.status_code == 422
 
     async def test_secrets_are_masked(self, ana):
         made = await ask(ana, schema=SCHEMA, arguments={"version": "4.2", "password": "hunter2"})

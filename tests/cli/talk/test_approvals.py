@@ -29,6 +29,14 @@ class TestRender:
         ):  # fmt: skip
             assert part in text
 
+    def test_what_it_costs_is_said_where_the_connector_knows(self, screen):
+        preview = approval()["preview"] | {"cost": "12 EUR\na month\u202e"}
+        text = shown(screen, preview=preview)
+
+        assert "cost       12 EUR a month[U+202E]" in text
+        assert "Hidden characters" in text
+        assert "cost " not in shown(screen)
+
     def test_hidden_characters_are_written_and_flagged(self, screen):
         text = shown(screen, arguments={"to\u200b": "ana\u202etxt.exe\x1b[2J"})
 

@@ -123,6 +123,13 @@ class TestWhatItSays:
         assert "It cannot be undone." in said
         assert f"Digest {'d' * 12}." in said
 
+    async def test_what_it_costs_is_said_on_one_line(self, office: Office, owner: Principal, prompts: Prompts):
+        await office.account(owner)
+        preview = {"summary": "Refund", "cost": "2.40 EUR\nin fees"}
+        (row,) = await office.prompts(await office.approval(owner, preview=preview))
+
+        assert "It cannot be undone. Cost: 2.40 EUR⏎in fees" in text(await prompts.compose(row, "L2"))
+
     async def test_letters_of_two_alphabets_in_one_word_are_told(
         self, office: Office, owner: Principal, prompts: Prompts
     ):

@@ -7,6 +7,7 @@ import pytest
 from connectors.registry import Registry
 from core.clock import now
 from core.ids import new_id
+from core.masking import MASK
 from core.policy import Ruling
 from core.store import context
 from core.store.plans import NobodyToAsk, ReasonMissing
@@ -15,7 +16,8 @@ from core.tables.identity import Group, GroupMember
 from core.tables.people import User
 from core.tables.work import ToolCall, Turn
 from core.values import CallState, CallVerdict, OperationMode
-from core.views import PreviewView
+from core.views import MAX_COST, PreviewView
+from tests.doubles.connector import SCHEMA, LedgerConnector, manifest
 from tests.workers.acting.desk import Desk
 from workers.judging.judge import Judge
 from workers.llm.port import CallAsked
@@ -113,6 +115,41 @@ class TestRule:
             CallVerdict.DENY,
             "Version 1 of this workspace's rules cannot be read, so nothing is allowed.",
         )
+
+
+class Priced(LedgerConnector):
+    """Says what it costs, `times` times over."""
+
+    times = 1
+
+    async def preview(self, action, arguments, context):
+        shown = await super().preview(action, arguments, context)
+        return shown.model_copy(update={"cost": f"1 EUR for {arguments['text']}" * self.times})
+
+
+class TestPreview:
+    @pytest.fixture
+    def priced(self, desk):
+        text = {"type": "string", "description": "What it says.", "x-secret": True}
+        desk.notes = Priced(manifest(SCHEMA | {"properties": {"text": text}}))
+        return Judge(Registry.load([desk.notes]), timedelta(days=1))
+
+    async def test_the_cost_is_the_connectors_word_without_secrets(self, desk, priced):
+        asked = await desk.call("send", "hunter2")
+
+        assert (await priced.preview(priced.registry.action("note.send"), asked.call)).cost == f"1 EUR for {MASK}"
+
+    async def test_a_cost_that_masks_make_longer_is_cut(self, desk, priced):
+        asked, desk.notes.times = await desk.call("send", "abcd"), 7
+        cost = (await priced.preview(priced.registry.action("note.send"), asked.call)).cost
+
+        assert cost == f"1 EUR for {MASK}" * 6 + "1 EU"
+        assert len(cost) == MAX_COST
+
+    async def test_a_connector_need_not_say_what_it_costs(self, desk, judge):
+        asked = await desk.call("send")
+
+        assert (await judge.preview(judge.registry.action("note.send"), asked.call)).cost is None
 
 
 class TestRequest:
