@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Mapping
 
 from api.channels.commands import Commands
+from api.channels.deciding import Deciding
 from api.channels.desk import Desk, Heard
 from api.channels.linking import Linking
 from api.channels.pressing import Pressing
@@ -29,8 +30,9 @@ class Answering:
         self._desk = desk
         self._channels = channels
         self._linking = Linking(desk)
-        self._commands = Commands(desk, self._linking)
-        self._pressing = Pressing(desk, self._linking)
+        deciding = Deciding(desk)
+        self._commands = Commands(desk, self._linking, deciding)
+        self._pressing = Pressing(desk, self._linking, deciding)
 
     async def take(self, name: str, account: str, event: InboundEvent, *, again: bool) -> None:
         """Answer one event; `again`: an earlier attempt may have got some way. Raises TooMany, Unavailable: later."""

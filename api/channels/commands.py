@@ -2,6 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.channels.codes import Codes
+from api.channels.deciding import Deciding
 from api.channels.desk import Desk, Heard
 from api.channels.linking import Linking
 from connectors.channel import CommandGiven
@@ -16,28 +18,32 @@ from core.views import ApprovalView
 HELP = """/new - begin another conversation
 /stop - stop the answer that is under way
 /status - what goes on
-/approvals - what waits for your decision
+/approvals - what waits for your decision, and the codes that hold here
+/approve CODE [comment], /reject CODE [reason] - decide the request that shows this code
 /mode [name] - how the assistant answers here
 /operation [mode] - how much the workspace leaves to its assistant
 /mirror - hear here what is said elsewhere in this conversation, or no more
 /link [code], /unlink - whose chat this is
 /help - this list
-Anything else you write goes to your assistant. Consent is given by buttons, never by text."""
+Anything else you write goes to your assistant. Consent is given by buttons and by these codes, never by other words."""
 _MOST = 5
 
 
 class Commands:
     """Takes commands. All but those that link are for linked accounts."""
 
-    def __init__(self, desk: Desk, linking: Linking) -> None:
-        """Take what answering works with, and who links."""
+    def __init__(self, desk: Desk, linking: Linking, deciding: Deciding) -> None:
+        """Take what answering works with, who links, and who decides."""
         self._desk = desk
         self._linking = linking
+        self._codes = Codes(desk, deciding)
         self._known = {
             "new": self._new,
             "stop": self._stop,
             "status": self._status,
             "approvals": self._approvals,
+            "approve": self._codes.approve,
+            "reject": self._codes.reject,
             "mode": self._mode,
             "operation": self._operation,
             "mirror": self._mirror,
@@ -94,9 +100,10 @@ class Commands:
         return "\n".join(lines)
 
     async def _approvals(self, heard: Heard, rest: str) -> str | OutMessage:  # noqa: ARG002  # takes nothing
-        """Prompt anew for what waits, at the end of the chat where buttons are found."""
+        """Prompt anew for what waits, at the end of the chat where buttons are found; list the codes that hold."""
         if not heard.event.private:
             return "Ask me in a private chat: others read here."
+        codes = await self._codes.listed(heard)
         async with change(self._desk.database, self._desk.rooms) as work:
             waiting = await _waiting(work.session, heard)
             for view in waiting[:_MOST]:
@@ -104,9 +111,11 @@ class Commands:
         if not waiting:
             return "Nothing waits for your decision."
         more = f" Here are {_MOST} of them." if len(waiting) > _MOST else ""
-        text = Plain(text=f"{len(waiting)} wait for your decision.{more}")
+        lines = [f"{len(waiting)} wait for your decision.{more}"]
+        lines += ["By /approve CODE or /reject CODE:", *codes] if codes else []
         url = self._desk.base_url
-        return OutMessage(parts=(text, Link(text="Open the inbox", url=f"{url}/#/approvals")) if url else (text,))
+        links = (Link(text="Open the inbox", url=f"{url}/#/approvals"),) if url else ()
+        return OutMessage(parts=(*(Plain(text=line) for line in lines), *links))
 
     async def _mode(self, heard: Heard, rest: str) -> str:
         conversation_id = await self._desk.conversation(heard)

@@ -1,12 +1,11 @@
 """Buttons: a token only names a prompt; who pressed is the person whose account pressed, or nobody."""
 
 import re
-from collections import Counter
 
+from api.channels.deciding import Deciding, chosen
 from api.channels.desk import Desk, Heard
 from api.channels.linking import DATA as LINKS
 from api.channels.linking import Linking, unknown
-from api.intake import Decided
 from connectors.channel import ButtonPressed, Channel, MessageRef
 from core.errors import AssentError, NotAllowed, TooMany, Unavailable
 from core.store import deliveries, outcomes, prompting
@@ -14,20 +13,20 @@ from core.store.outcomes import Outcome
 from core.store.work import change
 from core.tables.connect import Delivery
 from core.text import reveal
-from core.values import ApprovalState, DecisionVerdict
+from core.values import DecisionVerdict
 
 _DATA = re.compile(r"a1:(?P<token>[A-Za-z0-9_-]{22}):(?P<answer>[yn])(?P<number>[1-9][0-9]?)?")
 _UNKNOWN = re.compile(r"u1:(?P<call>cal_[0-9a-z]{26}):(?P<outcome>done|not_done)")
-_DONE = {ApprovalState.APPROVED: "Approved", ApprovalState.REJECTED: "Rejected"}
 
 
 class Pressing:
     """Takes presses, and tells whoever pressed what came of it, in words."""
 
-    def __init__(self, desk: Desk, linking: Linking) -> None:
-        """Take what answering works with, and who links."""
+    def __init__(self, desk: Desk, linking: Linking, deciding: Deciding) -> None:
+        """Take what answering works with, who links, and who decides."""
         self._desk = desk
         self._linking = linking
+        self._deciding = deciding
 
     async def take(self, heard: Heard, event: ButtonPressed, channel: Channel) -> None:
         """Do what the button says, if it may be done. Raises Unavailable, TooMany: try again later."""
@@ -57,7 +56,10 @@ class Pressing:
         if row.external_ref is None and event.message_id is not None and event.thread == row.thread:
             await self._note_arrival(row, event.message_id)
         verdict = DecisionVerdict.APPROVE if prompt["answer"] == "y" else DecisionVerdict.REJECT
-        return await self._decide_all(heard, event, _chosen(row, prompt["number"]), verdict)
+        requests = chosen(row, prompt["number"])
+        if not requests:
+            raise unknown()
+        return await self._deciding.decide(heard, requests, verdict)
 
     async def _settle(self, heard: Heard, call_id: str, outcome: Outcome) -> str:
         """Take somebody's word on a call of unknown fate; whether it is theirs to say is looked up. Raises as `say`."""
@@ -89,53 +91,3 @@ class Pressing:
             there = await deliveries.arrived(work, row.id, ref)
             if there is not None:
                 await prompting.record_sent(work, self._desk.audit, there)
-
-    async def _decide_all(
-        self, heard: Heard, event: ButtonPressed, chosen: list[tuple[str, str]], verdict: DecisionVerdict
-    ) -> str:
-        """Decide each of what a button stands for, as a decision of its own; gives what came of it, in few words."""
-        if len(chosen) == 1:
-            return await self._decide(heard, event.event_id, *chosen[0], verdict)
-        said: Counter[str] = Counter()
-        for number, (approval_id, digest) in enumerate(chosen, 1):
-            try:
-                words = await self._decide(heard, f"{event.event_id}:{number}", approval_id, digest, verdict)
-                said[words.partition(":")[0]] += 1
-            except (TooMany, Unavailable):
-                raise
-            except AssentError as error:
-                said[error.detail] += 1
-        return " ".join(f"{count}: {words.rstrip('.')}." for words, count in said.items())
-
-    async def _decide(
-        self, heard: Heard, decision_id: str, approval_id: str, digest: str, verdict: DecisionVerdict
-    ) -> str:
-        who = heard.person
-        await self._desk.limits.check("decision", who.user_id)
-        decided = await self._desk.intake.submit_decision(
-            who, heard.channel, approval_id, verdict, digest, decision_id, None
-        )
-        return _in_words(decided, verdict)
-
-
-def _chosen(row: Delivery, number: str | None) -> list[tuple[str, str]]:
-    """Give the requests that a button stands for, each with the digest that was shown. Raises NotFound."""
-    batch = [(str(approval_id), str(digest)) for approval_id, digest in row.body.get("batch") or ()]
-    if not batch and number is None:
-        return [(row.approval_id or "", str(row.body.get("digest") or ""))]
-    if number is None:
-        return batch
-    if int(number) > len(batch):
-        raise unknown()
-    return [batch[int(number) - 1]]
-
-
-def _in_words(decided: Decided, verdict: DecisionVerdict) -> str:
-    view = decided.approval
-    title = reveal(view.title)[:80]
-    if decided.state == "received":
-        return f"Kept, and counted as soon as the server can: {title}"
-    if view.state in _DONE:
-        return f"{_DONE[ApprovalState(view.state)]}: {title}"
-    yours = "approval" if verdict is DecisionVerdict.APPROVE else "rejection"
-    return f"Your {yours} counts; others are still to answer: {title}"

@@ -101,8 +101,8 @@ def _command(text: str, message: dict[str, Any]) -> tuple[str, str] | None:
     """Give the command that a message begins with, and the rest: `/start@our_bot abc` is `start` and `abc`."""
     for entity in message.get("entities", ()):
         if entity["type"] == "bot_command" and entity["offset"] == 0:
-            word, _, rest = text.partition(" ")
-            return word[1:].partition("@")[0].lower(), rest.strip()
+            word, *rest = text.split(maxsplit=1)
+            return word[1:].partition("@")[0].lower(), rest[0].strip() if rest else ""
     return None
 
 

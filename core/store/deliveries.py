@@ -4,16 +4,17 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.events import DeliveryUpdated
 from core.ids import new_id, secret_hash
-from core.permissions import Principal
+from core.permissions import Principal, Role, Scope
 from core.store import streams
 from core.store.work import Work
 from core.tables.connect import Delivery
+from core.tables.consent import Approval
 from core.tables.identity import Identity
 from core.tables.people import Membership
 from core.values import Value
@@ -153,13 +154,18 @@ async def postpone(work: Work, claimed: Delivery, until: datetime, detail: str, 
     row.attempts = row.attempts if attempts is None else attempts
 
 
-async def give_up(work: Work, claimed: Delivery, detail: str, state: str = FAILED) -> None:
-    """Never try again: it failed, or (DROPPED) is not wanted any more. What was shown once stays as it is."""
+async def give_up(work: Work, claimed: Delivery, detail: str, state: str = FAILED) -> Delivery | None:
+    """Never try again: it failed, or (DROPPED) is not wanted any more. What was shown once stays as it is.
+
+    Gives the row where it never arrived.
+    """
     row = await _locked(work.session, claimed.id)
-    if row.state != SENT:
+    arrived_before = row.state == SENT
+    if not arrived_before:
         row.state = state
     row.shown, row.due_at, row.detail, row.updated_at = row.version, NEVER, detail, now()
     await tell(work, row)
+    return None if arrived_before else row
 
 
 async def want_edit(work: Work, row: Delivery) -> None:
@@ -190,23 +196,47 @@ async def of_turn(session: AsyncSession, kind: str, turn_id: str) -> list[Delive
 async def page(
     session: AsyncSession, who: Principal, *, approval_id: str | None, limit: int, cursor: str | None
 ) -> tuple[list[DeliveryView], str | None, int]:
-    """Give what was sent to this person in this workspace, newest first; the next cursor; the total."""
-    theirs = and_(Delivery.user_id == who.user_id, Delivery.workspace_id == who.workspace_id)
-    theirs = and_(theirs, Delivery.kind.in_([REPLY, PROMPT, NOTICE]))
-    if approval_id is not None:
-        theirs = and_(theirs, Delivery.approval_id == approval_id)
+    """Give what was sent to this person in this workspace, newest first; the next cursor; the total.
+
+    Of one approval, whoever asked for it, owners and admins are given what was sent to others, too.
+    """
+    seen = Delivery.user_id == who.user_id if approval_id is None else _sees_of(who, approval_id)
+    theirs = and_(seen, Delivery.workspace_id == who.workspace_id, Delivery.kind.in_([REPLY, PROMPT, NOTICE]))
     total = (await session.execute(select(func.count()).select_from(Delivery).where(theirs))).scalar_one()
     statement = select(Delivery).where(theirs).order_by(Delivery.id.desc()).limit(limit + 1)
     if cursor is not None:
         statement = statement.where(Delivery.id < cursor)
     rows = list((await session.execute(statement)).scalars())
-    return [delivery_view(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None, total
+    following = rows[limit - 1].id if len(rows) > limit else None
+    return [delivery_view(row, who.user_id) for row in rows[:limit]], following, total
+
+
+def _sees_of(who: Principal, approval_id: str) -> ColumnElement[bool]:
+    """What was sent about an approval, as far as the person may know of it."""
+    about = Delivery.approval_id == approval_id
+    if who.role in {Role.OWNER, Role.ADMIN} and who.may(Scope.ADMIN):
+        return about
+    asked = exists(select(1).where(Approval.id == approval_id, Approval.requester_id == who.user_id))
+    return and_(about, or_(Delivery.user_id == who.user_id, asked))
 
 
 async def by_token(session: AsyncSession, token: str) -> Delivery | None:
     """Give the message whose buttons carry this token."""
     statement = select(Delivery).where(Delivery.token_hash == secret_hash(token))
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def armed(
+    session: AsyncSession, user_id: str, channel: str, account: str, thread: str, begins: str = ""
+) -> list[Delivery]:
+    """Give a person's prompts in one chat whose buttons hold, newest first, at most 50.
+
+    `begins`: only those whose token's hash begins so.
+    """
+    here = (Delivery.channel == channel) & (Delivery.account == account) & (Delivery.thread == thread)
+    theirs = (Delivery.kind == PROMPT) & (Delivery.user_id == user_id) & Delivery.token_hash.startswith(begins)
+    statement = select(Delivery).where(here, theirs).order_by(Delivery.id.desc()).limit(50)
+    return list((await session.execute(statement)).scalars())
 
 
 async def prompted_since(session: AsyncSession, user_id: str, since: datetime, *, but: str) -> int:
@@ -246,9 +276,12 @@ async def tell(work: Work, row: Delivery) -> None:
             await streams.notify(work, membership, event)
 
 
-def delivery_view(row: Delivery) -> DeliveryView:
-    """Show a delivery."""
-    return DeliveryView.model_validate(row.model_dump(include=set(DeliveryView.model_fields)))
+def delivery_view(row: Delivery, reader_id: str | None = None) -> DeliveryView:
+    """Show a delivery; to a reader whom it was not for, nothing that leads to a talk."""
+    view = DeliveryView.model_validate(row.model_dump(include=set(DeliveryView.model_fields)))
+    if reader_id is None or row.user_id == reader_id:
+        return view
+    return view.model_copy(update={"conversation_id": None, "message_id": None})
 
 
 async def _locked(session: AsyncSession, delivery_id: str) -> Delivery:

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
+from core.codes import ALPHABET
 from core.errors import Conflict, TooMany
 from core.ids import new_id, secret_hash
 from core.permissions import Principal
@@ -19,8 +20,6 @@ from core.tables.identity import Identity, Link
 from core.tables.people import User
 from core.views import LinkView
 
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""32 characters without 0, O, 1 and I."""
 LENGTH = 8
 LIFE = timedelta(hours=1)
 AGAIN = timedelta(minutes=10)
