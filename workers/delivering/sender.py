@@ -18,7 +18,7 @@ from core.rooms import Rooms
 from core.store import deliveries, identities, prompting
 from core.store.audit import AuditTrail
 from core.store.database import Database
-from core.store.work import change
+from core.store.work import Work, change
 from core.tables.connect import Delivery
 from workers.delivering.carrier import Carrier, NotWanted, NotYet
 
@@ -160,10 +160,19 @@ class Sender:
 
     async def _end(self, row: Delivery, detail: str, state: str, *, broken: bool = False) -> None:
         async with change(self._database, self._rooms) as work:
-            await deliveries.give_up(work, row, detail, state)
+            lost = await deliveries.give_up(work, row, detail, state)
             identity = await deliveries.identity_of(work.session, row) if broken else None
             if identity is not None:
                 await identities.mark_broken(work, identity)
+            if lost is not None and lost.kind == deliveries.PROMPT:
+                await self._record_lost(work, lost)
+
+    async def _record_lost(self, work: Work, row: Delivery) -> None:
+        """Note in the audit trail who was not sent which request, and why."""
+        facts = {"user_id": row.user_id, "channel": row.channel, "account": row.account, "reason": row.detail}
+        await self._audit.record(
+            work, row.workspace_id, "server", f"prompt.{row.state}", row.approval_id or row.ref, **facts
+        )
 
 
 def _next_try(attempts: int, retry_after: float | None) -> datetime:

@@ -52,8 +52,8 @@ def sender(office: Office, audit: AuditTrail, carrier: TestCarrier) -> Sender:
     return Sender(office.database, office.rooms, audit, {"prompt": carrier})
 
 
-async def recorded(office: Office, row: Delivery) -> list[AuditRow]:
-    return await office.all(AuditRow, AuditRow.subject == row.approval_id, AuditRow.kind == "prompt.sent")
+async def recorded(office: Office, row: Delivery, kind: str = "prompt.sent") -> list[AuditRow]:
+    return await office.all(AuditRow, AuditRow.subject == row.approval_id, AuditRow.kind == kind)
 
 
 @pytest.fixture
@@ -157,6 +157,29 @@ class TestSender:
         assert (row.state, row.detail, len(carrier.carried)) == (state, str(fate), 1)
         assert (identity.broken_at is not None) is isinstance(fate, Unreachable)
 
+    @pytest.mark.parametrize(("fate", "state"), [(PermanentFailure("no"), "failed"), (NotWanted("closed"), "dropped")])
+    async def test_a_prompt_that_never_arrived_is_in_the_trail_with_the_reason(
+        self, office: Office, owner: Principal, sender: Sender, carrier: TestCarrier, prompt: Delivery, fate, state
+    ):
+        carrier.fate = fate
+        await sender.sweep()
+        (row,) = await recorded(office, prompt, f"prompt.{state}")
+
+        assert (row.actor, row.workspace_id) == ("server", owner.workspace_id)
+        assert (row.body["user_id"], row.body["channel"]) == (owner.user_id, "telegram")
+        assert row.body["reason"] == str(fate)
+        assert prompt.thread not in repr(row.body)
+
+    async def test_what_else_never_arrived_is_not(
+        self, office: Office, audit: AuditTrail, carrier: TestCarrier, prompt: Delivery
+    ):
+        await office.alter(Delivery, prompt.id, kind=deliveries.NOTICE)
+        carrier.fate = PermanentFailure("no")
+        await Sender(office.database, office.rooms, audit, {"notice": carrier}).sweep()
+
+        assert (await office.get(Delivery, prompt.id)).state == "failed"
+        assert await recorded(office, prompt, "prompt.failed") == []
+
     async def test_what_is_to_wait_is_no_failed_attempt(
         self, office: Office, sender: Sender, carrier: TestCarrier, prompt: Delivery
     ):
@@ -190,3 +213,4 @@ class TestSender:
         row = await office.get(Delivery, prompt.id)
 
         assert (row.state, row.detail, len(carrier.carried)) == ("sent", "gone", 2)
+        assert await recorded(office, prompt, "prompt.failed") == []
