@@ -36,7 +36,12 @@ class TestEdit:
         assert said.calls[0].arguments == {"text": "10 EUR"}
         assert told.edited
         (row,) = await stage.all(AuditRow, AuditRow.subject == approval.id, AuditRow.kind == "approval.edited")
+        (asked,) = await stage.all(AuditRow, AuditRow.subject == approval.id, AuditRow.kind == "approval.requested")
         assert (row.actor, row.body["digest"]) == (stage.ana.user_id, view.digest)
+        for told in (asked, row):
+            assert told.body["policy_version"] == approval.policy_version
+            assert told.body["rule"] == approval.rule
+        assert asked.body["digest"] == approval.digest
 
     @pytest.mark.parametrize("wrong", [{"text": 7}, {"text": "x", "more": 1}, {}])
     async def test_that_does_not_fit_is_refused_and_it_stays_open(self, stage: Stage, wrong: dict):

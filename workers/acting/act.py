@@ -1,6 +1,7 @@
 """The activity `act`: a tool call through the gate, then on record. The only caller of a connector's `execute`."""
 
 import asyncio
+import hashlib
 import json
 from typing import Any
 
@@ -162,6 +163,8 @@ class Actor:
             await calls.settle(work, row, state, result=result, detail=detail)
             kind = {CallState.DONE: "call.executed", CallState.UNKNOWN: "call.unknown"}.get(state, "call.failed")
             facts = {"action": call.action, "detail": detail}
+            if result is not None:
+                facts["result_digest"] = result_digest(result)
             await self._gate.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
         crash_point("act.recorded")
         return Acted(tool_call_id=call.id, state=state)
@@ -172,6 +175,14 @@ def _hidden(passage: Passage, said: Any) -> Any:
     for paths, values in ((passage.call.secrets, passage.call.arguments), *passage.hides):
         said = scrub(paths, values, said)
     return said
+
+
+def result_digest(result: dict[str, Any]) -> str:
+    """Give the SHA-256, in hex, of a result as it is stored: JSON with sorted keys, in ASCII, without spaces.
+
+    Not canonical JSON, which refuses integers above 2^53: whatever was stored has a digest.
+    """
+    return hashlib.sha256(json.dumps(result, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _may_settle(intent: Intent, call: ToolCall, state: CallState, attempt: int) -> bool:

@@ -29,7 +29,8 @@ class Asker:
         async with beating(), change(self._database, self._rooms) as work:
             approval, first = await consents.show(work, approval_id)
             if approval is not None and first:
-                facts = {"action": approval.action, "digest": approval.digest, "risk": approval.risk}
+                facts = {"action": approval.action, "risk": approval.risk, "digest": approval.digest}
+                facts |= _ruling(approval)
                 await self._audit.record(
                     work, approval.workspace_id, approval.requester_id, "approval.requested", approval.id, **facts
                 )
@@ -76,4 +77,10 @@ class Asker:
         """Note that somebody changed the arguments, where the workflow's word brought that."""
         if editor is not None:
             facts = {"digest": told.digest, "decision_id": told.revision, "revision": approval.revision}
+            facts |= _ruling(approval)
             await self._audit.record(work, approval.workspace_id, editor, "approval.edited", approval.id, **facts)
+
+
+def _ruling(approval: Approval) -> dict[str, int | str]:
+    """Give under which rule of which version of the policy it is asked."""
+    return {"policy_version": approval.policy_version, "rule": approval.rule}

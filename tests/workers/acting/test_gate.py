@@ -1,6 +1,7 @@
 """The gate fails closed: what is not exactly as it was allowed or approved is not run."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from core.store import turns
 from core.store.work import change
 from core.tables.consent import Approval
 from core.tables.people import Membership
+from core.tables.records import AuditRow
 from core.tables.work import Intent, ToolCall
 from core.values import ApprovalState, CallState, CallVerdict
 from tests.doubles.connector import manifest
@@ -39,6 +41,14 @@ class TestOpen:
         assert (await desk.world.get(ToolCall, asked.call.id)).result == {"noted": "milk"}
         assert await desk.audited() == ["call.started", "call.executed"]
         assert (await desk.world.get(Intent, asked.call.id)).outcome == CallState.DONE
+
+    async def test_what_came_of_it_is_in_the_trail_by_its_digest_alone(self, desk: Desk):
+        asked = await desk.call("add", "milk")
+        await desk.act(asked)
+        (row,) = await desk.world.all(AuditRow, AuditRow.kind == "call.executed")
+
+        assert row.body["result_digest"] == hashlib.sha256(b'{"noted":"milk"}').hexdigest()
+        assert "milk" not in repr(row.body)
 
     async def test_an_approved_call_runs_and_its_consent_is_used_up(self, desk: Desk):
         asked = await desk.approved("send", "hi")
