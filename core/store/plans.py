@@ -20,6 +20,8 @@ from core.tables.identity import Group, GroupMember
 from core.tables.people import Membership, User
 from core.values import Value
 
+MORE_WANTED = "the rules ask for more consent now than was given"
+
 
 class CannotAsk(Conflict):
     """The rules want more for a request than there is, so the call is denied."""

@@ -3,14 +3,16 @@
 It fails closed: whatever is not exactly as it was allowed or approved is not run, and says why.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import Answered
 from connectors.manifest import Effect
 from connectors.registry import BoundAction, Registry
-from core.digest import Bound, digest_of
+from core.digest import Bound, canonical, digest_of
 from core.errors import AssentError, Conflict
+from core.masking import mask
 from core.messages import ActInput, ApprovalInput, ApprovalOutcome
 from core.policy import Ruling
 from core.store import approvals, calls, consents
@@ -19,7 +21,7 @@ from core.store.work import Work
 from core.tables.consent import Approval
 from core.tables.work import Intent, ToolCall, Turn
 from core.values import ApprovalState, CallState, CallVerdict, TurnState
-from workers.acting.consent import is_still_given
+from workers.acting.consent import is_still_given, what_is_missing
 from workers.calling import bind
 from workers.judging import granting
 from workers.judging.judge import Judge
@@ -80,16 +82,26 @@ class Gate:
         if again is not None:
             return Passage(call, None, again=again)
         try:
-            action = await self._check(work, turn, call, step)
+            action, ruling = await self._check(work, turn, call, step)
         except Shut as shut:
             return await self.shut(work, call, str(shut), shut.code)
         except Void as void:
             return Passage(call, None, void=str(void))
         approval_id = step.outcome.approval_id if step.outcome else None
         await calls.begin(work, call, approval_id, call.id, attempt)
-        facts = {"action": call.action, "approval_id": approval_id, "rule": call.rule, "grant_id": call.grant_id}
-        await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
+        await self._record_start(work, call, approval_id, ruling)
         return Passage(call, action, number=attempt)
+
+    async def _record_start(self, work: Work, call: ToolCall, approval_id: str | None, ruling: Ruling) -> None:
+        facts = {
+            "action": call.action,
+            "approval_id": approval_id,
+            "rule": call.rule,
+            "grant_id": call.grant_id,
+            "policy_version": ruling.policy_version,
+            "arguments_digest": arguments_digest(call),
+        }
+        await self.audit.record(work, call.workspace_id, call.user_id, "call.started", call.id, **facts)
 
     async def asked_again(self, work: Work, call: ToolCall, outcome: ApprovalOutcome | None) -> ApprovalInput | None:
         """Give the request that an attempt before this one made anew, and did not live to tell of."""
@@ -122,7 +134,7 @@ class Gate:
             await self._check_unchanged(work, call, outcome)
         return action
 
-    async def _check(self, work: Work, turn: Turn, call: ToolCall, step: ActInput) -> BoundAction:
+    async def _check(self, work: Work, turn: Turn, call: ToolCall, step: ActInput) -> tuple[BoundAction, Ruling]:
         if TurnState(turn.state).is_terminal:
             raise Shut("the turn was stopped before this ran")
         action = self._fitting_action(call)
@@ -134,12 +146,12 @@ class Gate:
             message = f"the rules became stricter since this was asked: {ruling.rule}"
             raise Shut(message, "denied")
         if call.verdict == CallVerdict.ASK:
-            await self._check_consent(work, call, action, step.outcome)
+            await self._check_consent(work, call, action, step.outcome, ruling)
         elif call.verdict != CallVerdict.ALLOW:
             raise Shut("policy does not allow this")
         else:
             await self._check_allowed(work, call, action, ruling)
-        return action
+        return action, ruling
 
     async def _check_allowed(self, work: Work, call: ToolCall, action: BoundAction, ruling: Ruling) -> None:
         if action.schema_digest != call.schema_digest:
@@ -167,7 +179,7 @@ class Gate:
         return action
 
     async def _check_consent(
-        self, work: Work, call: ToolCall, action: BoundAction, outcome: ApprovalOutcome | None
+        self, work: Work, call: ToolCall, action: BoundAction, outcome: ApprovalOutcome | None, ruling: Ruling
     ) -> None:
         approval, consent = await self._check_unchanged(work, call, outcome)
         if approval.consumed_at is not None or approval.state != ApprovalState.APPROVED:
@@ -178,6 +190,9 @@ class Gate:
             raise Void("the connection to the service was removed")
         if not await is_still_given(work.session, approval, consent):
             raise Void("who approved this may no longer do so")
+        missing = await what_is_missing(work.session, self.judge, approval, consent, ruling)
+        if missing is not None:
+            raise Void(missing)
         if not await consents.consume(work.session, approval.id):
             raise Shut(_USED)
 
@@ -202,6 +217,11 @@ class Gate:
     async def _record(self, work: Work, call: ToolCall, kind: str, reason: str, **more: str) -> None:
         facts = {"action": call.action, "reason": reason} | more
         await self.audit.record(work, call.workspace_id, call.user_id, kind, call.id, **facts)
+
+
+def arguments_digest(call: ToolCall) -> str:
+    """Give the SHA-256, in hex, of the canonical JSON of a call's arguments; secrets are masked, lest one guesses them."""
+    return hashlib.sha256(canonical(mask(call.secrets, call.arguments))).hexdigest()
 
 
 def _digest_now(call: ToolCall, approval: Approval) -> str:
