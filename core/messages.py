@@ -51,7 +51,8 @@ class DecisionMade(Value):
     """The update `decide`: an authenticated person's answer, as the server resolved it.
 
     `in_place_of`: whoever delegated to this person, as they stand. `edits`: the decision row has other arguments, which
-    a worker makes into a revision before the answer counts.
+    a worker makes into a revision before the answer counts. `identity_id`: the linked account that it came
+    from, if any.
     """
 
     decision_id: Id
@@ -65,6 +66,7 @@ class DecisionMade(Value):
     in_place_of: tuple[Decider, ...] = ()
     has_comment: bool = False
     edits: bool = False
+    identity_id: Id | None = None
 
 
 class Revised(Value):

@@ -11,7 +11,7 @@ from core.clock import now
 from core.consent import Assurance
 from core.ids import new_id
 from core.messages import DecisionMade
-from core.permissions import Principal
+from core.permissions import Door, Principal
 from core.store import approvals, consents, deciders, seen
 from core.store.audit import AuditTrail
 from core.store.work import Work
@@ -79,7 +79,13 @@ async def resolve(
         ),
         has_comment=bool(answer.comment),
         edits=answer.arguments is not None,
+        identity_id=who.session_id if is_of_channel(answer.door) else None,
     )
+
+
+def is_of_channel(door: str) -> bool:
+    """Whether answers through a door come from linked accounts: any door but our own."""
+    return door not in set(Door)
 
 
 async def _as_asked(session: AsyncSession, approval: Approval) -> dict[str, str]:

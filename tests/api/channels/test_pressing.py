@@ -18,13 +18,14 @@ class TestDeciding:
     async def test_a_button_decides_as_its_person(self, bot: Bot, house: House, ana: Person):
         house.workflows.answer = "accepted"
         approval = await approval_of(house, ana)
-        await bot.link(ana, 5)
+        identity = await bot.link(ana, 5)
         token = await bot.prompt(approval, ana)
         await bot.press(5, f"a1:{token}:y")
         (decision,) = await rows(house, Decision)
 
         facts = (decision.user_id, decision.verdict, decision.door, decision.assurance, decision.state)
         assert facts == (ana.principal.user_id, "approve", "telegram", "L2", "accepted")
+        assert (decision.made or {})["identity_id"] == identity.id
         assert bot.answers() == ["Your approval counts; others are still to answer: Delete a task"]
 
     async def test_a_press_told_many_times_is_one_decision(self, bot: Bot, house: House, ana: Person):
