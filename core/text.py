@@ -7,6 +7,11 @@ from pydantic import AfterValidator
 
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _KEPT = frozenset("\n\t")
+_BLANK = frozenset({0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFFA0})
+"""Letters, marks and a symbol that show nothing."""
+_IGNORED = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))
+"""With _BLANK and the categories: all that Unicode calls Default_Ignorable, variation selectors among it."""
+_SELECTORS = frozenset("\ufe0e\ufe0f")
 MAX_DEPTH = 32
 
 
@@ -54,15 +59,36 @@ def clean_text(text: str) -> str:
 
 
 def is_hidden(character: str) -> bool:
-    """Tell whether a person would not see this character (control, bidirectional, zero width)."""
+    """Tell whether a person would not see this character (control, bidirectional, zero width, blank)."""
     if character in _KEPT:
         return False
-    return unicodedata.category(character) in HIDDEN_CATEGORIES
+    code = ord(character)
+    return (
+        unicodedata.category(character) in HIDDEN_CATEGORIES
+        or code in _BLANK
+        or any(first <= code <= last for first, last in _IGNORED)
+    )
 
 
 def reveal(text: str) -> str:
-    """Write each hidden character as `[U+202E]`, so that a prompt shows all there is."""
-    return "".join(f"[U+{ord(one):04X}]" if is_hidden(one) else one for one in text)
+    """Write each hidden character as `[U+202E]`, so that a prompt shows all there is.
+
+    What makes a symbol colourful or plain (U+FE0F, U+FE0E) stays where it follows one: people see it.
+    """
+    return "".join(map(_shown, "\n" + text, text))
+
+
+def _shown(before: str, one: str) -> str:
+    if not is_hidden(one):
+        return one
+    if one in _SELECTORS and unicodedata.category(before) == "So" and not is_hidden(before):
+        return one
+    return f"[U+{ord(one):04X}]"
+
+
+def has_hidden(text: str) -> bool:
+    """Whether there is something in a text that `reveal` writes out."""
+    return reveal(text) != text
 
 
 SafeStr = Annotated[str, AfterValidator(check_text)]

@@ -11,7 +11,7 @@ from connectors.email.server import MailServer
 from connectors.manifest import load_manifest
 from core.clock import now
 from core.smtp import SmtpSettings
-from core.text import is_hidden, reveal
+from core.text import has_hidden, reveal
 
 _MARGIN_SECONDS = 3.0
 """What is kept of the time for a call: what came of it is said by us, not by the clock."""
@@ -97,5 +97,5 @@ def _summary(letter: Letter) -> str:
 
 
 def _hidden(letter: Letter) -> list[str]:
-    found = [name for name, text in (("subject", letter.subject), ("text", letter.text)) if any(map(is_hidden, text))]
+    found = [name for name, text in (("subject", letter.subject), ("text", letter.text)) if has_hidden(text)]
     return [f"The {name} has characters that cannot be seen; they are shown as [U+…]." for name in found]

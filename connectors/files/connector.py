@@ -11,7 +11,7 @@ from connectors.files.differences import difference
 from connectors.files.folder import MAX_FILE_BYTES, Content, Folder
 from connectors.files.paths import parse_path
 from connectors.manifest import load_manifest
-from core.text import is_hidden
+from core.text import has_hidden
 
 MAX_READ_BYTES = 65_536
 _DEFAULT_LIMIT = 200
@@ -113,7 +113,7 @@ def _preview_write(folder: Folder, path: str, text: str) -> Preview:
     shown, left_out = difference(before, text)
     if left_out:
         warnings.append(f"Not all is shown: {left_out} more lines are in the arguments.")
-    if any(is_hidden(one) for one in text):
+    if has_hidden(text):
         warnings.append("The new text has characters that cannot be seen.")
     sizes = Change(label="Size", before=None if now is None else f"{now.size} bytes", after=f"{size} bytes")
     return Preview(

@@ -20,7 +20,7 @@ from core.clock import now
 from core.masking import MASK, mask
 from core.store.service_health import CHOSEN
 from core.tables.connect import Imported
-from core.text import clean_text, is_hidden, reveal
+from core.text import clean_text, has_hidden, reveal
 
 _MARGIN_SECONDS = 2.0
 """What is kept of the time for a call: what came of it is said by us, not by the clock."""
@@ -98,7 +98,7 @@ class OpenApiConnector:
         found = [f"{self._row.name} was imported: nobody here has checked what {where} does with this."]
         if self._base.startswith("http://"):
             found.append("It goes unencrypted (http).")
-        if any(map(is_hidden, json.dumps(arguments, ensure_ascii=False))):
+        if has_hidden(json.dumps(arguments, ensure_ascii=False)):
             found.append("The arguments have characters that cannot be seen; they are shown as [U+…].")
         return found
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core.text import MAX_DEPTH, SafeStr, SpokenStr, check_json, check_text, clean_text, reveal
+from core.text import MAX_DEPTH, SafeStr, SpokenStr, check_json, check_text, clean_text, has_hidden, is_hidden, reveal
 
 any_text = st.text(st.characters(exclude_categories=[]))
 
@@ -79,7 +79,17 @@ class TestReveal:
             ("\x1b[31m", "[U+001B][31m"),
             ("\U000e0041", "[U+E0041]"),
             ("é 日本 🎉", "é 日本 🎉"),
+            ("a\u034fb\u3164\uffa0", "a[U+034F]b[U+3164][U+FFA0]"),
+            ("a\ufe0f\U000e0100\u180b", "a[U+FE0F][U+E0100][U+180B]"),
+            ("\u2800\ufe0f", "[U+2800][U+FE0F]"),
+            ("\u26a0\ufe0f \u2764\ufe0e\ufe0f", "\u26a0\ufe0f \u2764\ufe0e[U+FE0F]"),
+            ("\ufe0f", "[U+FE0F]"),
         ],
     )
     def test_writes_out_what_hides(self, text: str, shown: str):
         assert reveal(text) == shown
+
+    @given(any_text)
+    def test_what_it_wrote_has_nothing_hidden_but_what_symbols_take(self, text: str):
+        assert not has_hidden(reveal(text))
+        assert {one for one in reveal(text) if is_hidden(one)} <= set("\ufe0e\ufe0f")

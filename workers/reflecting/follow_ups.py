@@ -7,7 +7,7 @@ from connectors.manifest import Risk
 from connectors.registry import BoundAction, Registry
 from core.masking import MASK, mask
 from core.tables.work import ToolCall
-from core.text import is_hidden
+from core.text import has_hidden
 from core.values import CallState
 
 MOST = 3
@@ -65,5 +65,5 @@ def _is_plain(value: object) -> bool:
 
 def is_presentable(text: str) -> bool:
     """Whether a text can be offered as something to say: one line, nothing hidden in it, no address."""
-    odd = any(map(is_hidden, text)) or any(one in text.lower() for one in ("\n", "\t", "://", "](", "<", "www."))
+    odd = has_hidden(text) or any(one in text.lower() for one in ("\n", "\t", "://", "](", "<", "www."))
     return bool(text.strip()) and not odd

@@ -33,11 +33,12 @@ export function keyed(parent, rows) {
   parent.keyed = after;
 }
 
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+// As core/text.py: what makes a symbol colourful or plain (U+FE0F, U+FE0E) is seen where it follows one.
+const HIDDEN = /([^\P{So}\u2800][\uFE0E\uFE0F])|[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 // Writes each character that a person would not see as [U+202E].
 export const reveal = (text) =>
-  String(text).replace(HIDDEN, (one) => (one === "\n" || one === "\t" ? one : `[U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`));
+  String(text).replace(HIDDEN, (one, symbol) => (symbol || one === "\n" || one === "\t" ? one : `[U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`));
 
 // Words in which Latin letters stand beside those of alphabets that look alike.
 export const mixedWords = (text) =>
