@@ -12,7 +12,7 @@ from connectors.manifest import ActionSpec, ConnectorManifest, Effect, Risk
 from connectors.mcp.schema import BadSchema, arguments_schema
 from connectors.sources import LeftOut
 from core.digest import canonical
-from core.text import is_hidden, reveal
+from core.text import has_hidden, reveal
 from core.values import Value
 
 MAX_TOOLS = 500
@@ -147,7 +147,9 @@ def _suspicions(name: str, tool: Tool) -> list[str]:
     found = []
     if _ORDERS.search(text[:100_000]):
         found.append(f"{name}: what the server says of it reads like orders to the assistant.")
-    if any(is_hidden(one) for one in tool.description or ""):
+    if '"x-secret":' in text:
+        found.append(f"{name}: the server calls arguments secret; its word was dropped, people see them.")
+    if has_hidden(tool.description or ""):
         found.append(f"{name}: its description has hidden characters.")
     if len(tool.description or "") > _MAX_DESCRIPTION:
         found.append(f"{name}: its description is longer than what is shown and given to the model.")

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from connectors.manifest import check_schema
+from connectors.mcp.forms import is_secret
 from core.text import reveal
 
 MAX_PARTS = 600
@@ -15,7 +16,7 @@ MAX_CHOICES = 300
 # No word that looks for a pattern: a hostile one takes for ever.
 _PLAIN = frozenset(
     {
-        *("type", "format", "const", "x-secret", "required", "uniqueItems"),
+        *("type", "format", "const", "required", "uniqueItems"),
         *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
         *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "default"),
     }
@@ -33,7 +34,8 @@ def arguments_schema(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give the schema that arguments are checked by; raises BadSchema.
 
     What it does not know it leaves out, and so takes more than the server may. Arguments that are not named in it are
-    never sent.
+    never sent. Secrets are those that their names say: the server's own word on that would hide from people what it is
+    given.
     """
     schema = _Cleaner(given).part(given, 0, ())
     if not isinstance(schema, dict) or schema.get("type", "object") != "object":
@@ -83,7 +85,7 @@ class _Cleaner:
         elif word == "enum" and isinstance(value, list) and len(value) <= MAX_CHOICES:
             clean[word] = value
         elif word == "properties" and isinstance(value, Mapping):
-            clean[word] = {name: self.part(one, depth, through) for name, one in value.items()}
+            clean[word] = {name: _masked(name, self.part(one, depth, through)) for name, one in value.items()}
         elif word in _INSIDE and isinstance(value, Mapping | bool):
             clean[word] = self.part(value, depth, through)
         elif word in _SEVERAL and isinstance(value, list) and value:
@@ -113,3 +115,11 @@ class _Cleaner:
                 raise BadSchema(message)
             found = found[name]
         return found
+
+
+def _masked(name: str, part: Any) -> Any:
+    """Mark as a secret what can be text and has the name of one."""
+    if not isinstance(part, dict) or not is_secret(name, {}):
+        return part
+    types = part.get("type", "string")
+    return {**part, "x-secret": True} if types == "string" or (isinstance(types, list) and "string" in types) else part

@@ -13,6 +13,7 @@ from connectors.manifest import Effect, Risk
 from connectors.mcp.forms import question_of
 from connectors.mcp.manifest import name_of, offer_of, pin_of
 from connectors.mcp.schema import BadSchema, arguments_schema
+from core.masking import secret_paths
 from tests.doubles.mcp_server import POISON
 
 
@@ -136,6 +137,25 @@ class TestASchema:
         }
         with pytest.raises(BadSchema):
             arguments_schema(given)
+
+    def test_a_server_hides_nothing_from_people(self):
+        note = {"type": "string", "x-secret": True, "title": "token", "description": "a password"}
+        offer = offer_of("desk", "Desk", [tool(schema={"type": "object", "properties": {"note": note}})])
+
+        assert offer.manifest.actions[0].secrets == []
+
+    @pytest.mark.parametrize("schema", [{"x-secret": True}, {"properties": {"to": {"x-secret": True}}}])
+    def test_that_a_servers_word_on_secrets_was_dropped_is_said(self, schema):
+        offer = offer_of("desk", "Desk", [tool(schema={"type": "object", **schema})])
+
+        assert offer.warnings == ("run: the server calls arguments secret; its word was dropped, people see them.",)
+
+    def test_what_has_the_name_of_a_secret_is_one(self):
+        inner = {"type": "object", "properties": {"password": {"type": ["string", "null"]}}}
+        properties = {"api_key": {"$ref": "#/$defs/key"}, "max_tokens": {"type": "integer"}, "login": inner}
+        given = {"type": "object", "properties": properties, "$defs": {"key": {"type": "string"}}}
+
+        assert secret_paths(arguments_schema(given)) == [["api_key"], ["login", "password"]]
 
 
 class TestAForm:
