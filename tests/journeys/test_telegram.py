@@ -144,3 +144,21 @@ class TestTelegram:
 
         assert has_buttons(closed) is False
         assert (found["state"], found["decided_door"]) == ("rejected", "rest")
+
+    async def test_decided_by_the_code_that_the_prompt_shows(self, owner: Person, double: TelegramDouble):
+        chat = Chat(double, ANA)
+        await linked(owner, chat)
+        conversation = await owner.conversation()
+        await owner.reply(conversation, "add the task Buy milk")
+        await owner.say(conversation, "delete the task Buy milk", wait=30)
+        prompt = await chat.shows("DESTROYS SOMETHING", "/reject")
+        approval = await owner.asked()
+        code = prompt["text"].partition("/reject ")[2][:6]
+        chat.say(f"/reject {code.lower()} we need it")
+        closed = await chat.shows("Rejected by Ana on Telegram", ": we need it.")
+        chat.say(f"/approve {code}")
+        await chat.shows("This code does not hold here")
+        found = await owner.get(f"/approvals/{approval['id']}")
+
+        assert code not in closed["text"]
+        assert (found["state"], found["comment"], found["decided_door"]) == ("rejected", "we need it", "telegram")

@@ -2,11 +2,23 @@
 
 from collections.abc import Sequence
 
+from core.codes import code_of
+from core.ids import secret_hash
 from core.outgoing import Button, Headline, Link, OutMessage, Part, Plain, Quoted
 from core.text import reveal
 from core.values import ApprovalState
 from core.views import ApprovalView
-from workers.delivering.prompt import RISKS, Reader, effect_of, ended, facts_of, is_cut, wants_buttons, when
+from workers.delivering.prompt import (
+    RISKS,
+    Reader,
+    can_decide,
+    effect_of,
+    facts_of,
+    is_cut,
+    standing,
+    wants_buttons,
+    when,
+)
 
 MOST_FACTS = 40
 
@@ -36,20 +48,36 @@ def write_batch(views: Sequence[ApprovalView], reader: Reader) -> OutMessage:
     parts: list[Part] = [Headline(text=f"{risk}: {len(views)} requests for {first.action}")]
     parts.append(Plain(text=f"{reveal(first.requester_name) or 'A program'} asks. Each can be answered by itself."))
     for number, view in enumerate(views, 1):
-        parts += _item(number, view)
+        parts += _item(number, view, reader.zone)
     open_ones = [number for number, view in enumerate(views, 1) if wants_buttons(view, reader)]
-    if open_ones:
+    if any(can_decide(view, reader) for view in views):
         parts.append(Plain(text=f"Expires {when(min(view.expires_at for view in views), reader.zone)}."))
+    parts += _by_code(views, reader)
     if reader.link is not None and any(view.state == ApprovalState.PENDING for view in views):
         parts.append(Link(text="Open the inbox", url=reader.link))
     rows = _rows(reader.token, open_ones) if reader.token is not None else ()
     return OutMessage(parts=tuple(parts), buttons=rows)
 
 
-def _item(number: int, view: ApprovalView) -> list[Part]:
-    parts: list[Part] = [Headline(text=f"{number}. {reveal(view.title)[:200]}")]
+def _by_code(views: Sequence[ApprovalView], reader: Reader) -> list[Part]:
+    """Say how to decide by text, and where the like may always be allowed."""
+    numbers = [number for number, view in enumerate(views, 1) if can_decide(view, reader)]
+    if reader.token is None or not numbers:
+        return []
+    code = code_of(secret_hash(reader.token))
+    which = f"{code}-{numbers[0]} (number {numbers[0]})" + (f" or {code} (all)" if len(numbers) > 1 else "")
+    lines = [f"By text: /approve or /reject, then {which}; what you write after it is your comment."]
+    if any(views[number - 1].plan.comment_required for number in numbers):
+        lines.append("A comment is needed.")
+    if reader.may_remember:
+        lines.append(f"To always allow the like of it, {'open one' if reader.link else 'decide on the web'}.")
+    return [Plain(text=line) for line in lines]
+
+
+def _item(number: int, view: ApprovalView, zone: str | None) -> list[Part]:
+    parts: list[Part] = [Headline(text=f"{number}. {reveal(view.title)[:200]}"), *standing(view, zone)]
     if view.state != ApprovalState.PENDING:
-        return [*parts, Plain(text=ended(view))]
+        return parts
     if view.preview.summary:
         parts.append(Plain(text=reveal(view.preview.summary)[:200]))
     parts += [Plain(text=f"Warning: {reveal(warning)}") for warning in view.preview.warnings]

@@ -6,7 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.asked import is_answered
+from core.codes import code_of
 from core.consent import Assurance, level
+from core.ids import secret_hash
 from core.outgoing import Button, Fact, Headline, Link, OutMessage, Part, Plain, Quoted
 from core.store.approvals import QUESTION
 from core.text import is_hidden, reveal
@@ -39,8 +41,8 @@ _DOORS = {"rest": "the API", "socket": "the web", "web": "the web", "cli": "the 
 class Reader(Value):
     """Whom the prompt is for, and what may be done where it is read.
 
-    `token` is what the buttons carry, `link` an address that shows the request, `asked` whether the person may still
-    decide.
+    `token` is what the buttons carry and the code is made of, `link` an address that shows the request, `asked` whether
+    the person may still decide, `may_remember` whether they may always allow the like of it.
     """
 
     user_id: str
@@ -49,22 +51,32 @@ class Reader(Value):
     asked: bool = True
     token: str | None = None
     link: str | None = None
+    may_remember: bool = False
 
 
 def write_prompt(view: ApprovalView, reader: Reader) -> OutMessage:
-    """Write a request as it stands now, with buttons only where pressing one can decide it."""
-    facts, is_whole = facts_of(view, MOST_CHARACTERS if reader.link is not None else MOST_UNLINKED)
-    is_whole = is_whole and (reader.link is not None or not is_cut(view, MOST_UNLINKED))
-    parts: list[Part] = [Headline(text=_headline(view)), *_head(view), *facts]
-    if not is_whole:
+    """Write a request as it stands now, with buttons and a code only where these can decide it."""
+    facts, _ = facts_of(view, _most(reader))
+    parts: list[Part] = [Headline(text=_headline(view)), *_head(view, reader), *facts]
+    if not _is_whole(view, reader):
         parts.append(Plain(text="Not all of it fits here: it has to be opened to be decided."))
     parts += _about(view, reader)
     rows: tuple[tuple[Button, ...], ...] = ()
-    if reader.token is not None and is_whole and wants_buttons(view, reader):
+    if reader.token is not None and wants_buttons(view, reader):
         rows = (_buttons(reader.token),)
     if reader.link is not None and view.state == ApprovalState.PENDING:
-        parts.append(Link(text="Open it" if rows else "Decide on the web", url=reader.link))
+        decided_here = reader.token is not None and can_decide(view, reader)
+        parts.append(Link(text="Open it" if decided_here else "Decide on the web", url=reader.link))
     return OutMessage(parts=tuple(parts), buttons=rows)
+
+
+def _most(reader: Reader) -> int:
+    return MOST_CHARACTERS if reader.link is not None else MOST_UNLINKED
+
+
+def _is_whole(view: ApprovalView, reader: Reader) -> bool:
+    """Whether all of it is shown, or a link leads to the rest of what is long."""
+    return len(_named(view)) <= MOST_FACTS and (reader.link is not None or not is_cut(view, MOST_UNLINKED))
 
 
 def _buttons(token: str) -> tuple[Button, ...]:
@@ -74,12 +86,17 @@ def _buttons(token: str) -> tuple[Button, ...]:
     )
 
 
-def wants_buttons(view: ApprovalView, reader: Reader) -> bool:
-    """Whether this person can decide it by a button: open, asked, not answered yet, sure enough, no words needed."""
+def can_decide(view: ApprovalView, reader: Reader) -> bool:
+    """Whether this person can decide it here: open, asked, not answered yet, sure enough, no form, all of it shown."""
     answered = any(vote.user_id == reader.user_id and vote.stage == view.stage for vote in view.votes)
     sure = level(reader.assurance) >= level(view.plan.assurance)
     open_here = view.state == ApprovalState.PENDING and reader.asked and not view.arguments_cut
-    return open_here and sure and not answered and not view.plan.comment_required and not _wants_form(view)
+    return open_here and sure and not answered and not _wants_form(view) and _is_whole(view, reader)
+
+
+def wants_buttons(view: ApprovalView, reader: Reader) -> bool:
+    """Whether this person can decide it by a button: no words are needed."""
+    return can_decide(view, reader) and not view.plan.comment_required
 
 
 def _wants_form(view: ApprovalView) -> bool:
@@ -91,9 +108,8 @@ def _headline(view: ApprovalView) -> str:
     return f"{RISKS.get(view.risk, view.risk.upper())}: {reveal(view.title)[:MOST_CHARACTERS]}"
 
 
-def _head(view: ApprovalView) -> Iterator[Part]:
-    if view.state != ApprovalState.PENDING:
-        yield Plain(text=ended(view))
+def _head(view: ApprovalView, reader: Reader) -> Iterator[Part]:
+    yield from standing(view, reader.zone)
     asker = reveal(view.requester_name) or "A program"
     edited = f", changed by {reveal(view.edited_by_name)}" if view.edited_by_name else ""
     asked = f"In the middle of {view.action}" if view.origin == QUESTION else f"{asker} asks for {view.action}"
@@ -104,7 +120,15 @@ def _head(view: ApprovalView) -> Iterator[Part]:
         yield Plain(text="Warning: it contains hidden characters, shown as [U+....].")
 
 
-def ended(view: ApprovalView, zone: str | None = None) -> str:
+def standing(view: ApprovalView, zone: str | None) -> Iterator[Part]:
+    """Say how a request ended, or that more people may decide it since some time."""
+    if view.state != ApprovalState.PENDING:
+        yield Plain(text=_ended(view, zone))
+    elif view.escalated_at is not None:
+        yield Plain(text=f"Escalated, {_clock(view.escalated_at, zone)}: more people may decide it since.")
+
+
+def _ended(view: ApprovalView, zone: str | None) -> str:
     """Say how a request ended: "Approved by Ana on Telegram, 14:02 UTC"."""
     text = _ENDED.get(ApprovalState(view.state), view.state)
     if view.decided_by_name and view.state in {ApprovalState.APPROVED, ApprovalState.REJECTED}:
@@ -183,6 +207,16 @@ def _about(view: ApprovalView, reader: Reader) -> Iterator[Part]:
     yield Plain(text=_who(view))
     yield Plain(text=f"Expires {when(view.expires_at, reader.zone)}. Digest {view.digest[:12]}.")
     yield from _why_not_here(view, reader)
+    if reader.token is not None and can_decide(view, reader):
+        yield Plain(text=_by_code(view, code_of(secret_hash(reader.token))))
+        if reader.may_remember:
+            yield Plain(text=f"To always allow the like of it, {'open it' if reader.link else 'decide on the web'}.")
+
+
+def _by_code(view: ApprovalView, code: str) -> str:
+    if view.plan.comment_required:
+        return f"This needs a comment: write /approve {code} and your comment, or /reject {code} and why."
+    return f"By text: /approve {code}, or /reject {code}; what you write after it is your comment."
 
 
 def _why_not_here(view: ApprovalView, reader: Reader) -> Iterator[Part]:
@@ -190,7 +224,7 @@ def _why_not_here(view: ApprovalView, reader: Reader) -> Iterator[Part]:
         yield Plain(text="You are not asked any more: others decide now.")
     elif level(reader.assurance) < level(view.plan.assurance):
         yield Plain(text="This needs a fresh proof of who you are, so it is decided on the web.")
-    elif view.plan.comment_required:
+    elif view.plan.comment_required and reader.token is None:
         yield Plain(text="This needs a comment, so it is decided on the web.")
     elif _wants_form(view):
         names = ", ".join(reveal(one)[:40] for one in (view.arguments_schema or {}).get("properties", {}))

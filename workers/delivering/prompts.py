@@ -14,7 +14,7 @@ from core.keys import KeyRing
 from core.outgoing import Link, OutMessage, Plain
 from core.quiet import quiet_until
 from core.rooms import Rooms
-from core.store import approvals, deliveries, prompting
+from core.store import approvals, deliveries, grants, prompting
 from core.store.database import Database
 from core.store.work import change
 from core.tables.connect import Delivery
@@ -24,7 +24,7 @@ from core.values import ApprovalState
 from core.views import ApprovalView
 from workers.delivering.batch import fitting, write_batch
 from workers.delivering.carrier import NotWanted, NotYet
-from workers.delivering.prompt import Reader, wants_buttons, write_prompt, write_reminder
+from workers.delivering.prompt import Reader, can_decide, write_prompt, write_reminder
 
 HOUR = timedelta(hours=1)
 
@@ -56,12 +56,13 @@ class Prompts:
             assurance=Assurance(assurance),
             asked=asked,
             link=self.link_to(view.id),
+            may_remember=grants.may_remember(approval) and _in_own_right(view, user.id),
         )
         together = await self._together(row, view, most)
         if len(together) > 1:
             inbox = f"{self.base_url}/#/approvals" if self.base_url else None
             return await self._compose_batch(row, together, reader.model_copy(update={"link": inbox}))
-        armed = await self._with_token(row, wants_buttons(view, reader), {"digest": view.digest})
+        armed = await self._with_token(row, can_decide(view, reader), {"digest": view.digest})
         return write_prompt(view, reader.model_copy(update={"token": armed}))
 
     async def _together(self, row: Delivery, view: ApprovalView, most: int) -> list[ApprovalView]:
@@ -91,7 +92,7 @@ class Prompts:
     async def _compose_batch(self, row: Delivery, views: Sequence[ApprovalView], reader: Reader) -> OutMessage:
         """Write several; another list, or any other arguments, make the buttons of before void."""
         shown = {"digest": None, "batch": [[view.id, view.digest] for view in views]}
-        wanted = any(wants_buttons(view, reader) for view in views)
+        wanted = any(can_decide(view, reader) for view in views)
         return write_batch(views, reader.model_copy(update={"token": await self._with_token(row, wanted, shown)}))
 
     def link_to(self, approval_id: str) -> str | None:
@@ -168,3 +169,7 @@ class Prompts:
         if until is not None and until < view.expires_at:
             raise NotYet(until, "quiet hours")
         return write_reminder([view], self.link_to(view.id), user.time_zone)
+
+
+def _in_own_right(view: ApprovalView, user_id: str) -> bool:
+    return any(one.user_id == user_id and one.in_place_of is None for one in view.deciders)

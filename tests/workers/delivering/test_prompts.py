@@ -162,17 +162,17 @@ class TestWhatItSays:
         assert data(message) == []
         assert "https://assent.test/#/approvals/" in message.model_dump_json()
 
-    @pytest.mark.parametrize("more", [{"assurance": Assurance.L3}, {"comment_required": True}])
-    async def test_where_a_button_is_not_enough_it_leads_to_the_web(
-        self, office: Office, owner: Principal, prompts: Prompts, more
+    async def test_where_a_chat_is_not_enough_it_leads_to_the_web(
+        self, office: Office, owner: Principal, prompts: Prompts
     ):
         await office.account(owner)
-        plan = ConsentPlan(stages=(Stage(needs=(Need(party=Party(roles=("owner",))),)),), **more)
+        plan = ConsentPlan(stages=(Stage(needs=(Need(party=Party(roles=("owner",))),)),), assurance=Assurance.L3)
         (row,) = await office.prompts(await office.approval(owner, plan=plan.model_dump(mode="json")))
         message = await prompts.compose(row, "L2")
 
         assert data(message) == []
         assert "on the web" in text(message)
+        assert "/approve" not in text(message)
         assert (await office.get(Delivery, row.id)).token_hash is None
 
     async def test_closed_it_says_by_whom_where_and_when(self, office: Office, owner: Principal, prompts: Prompts):
