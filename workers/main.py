@@ -47,6 +47,7 @@ from workers.memory.recall import Recaller
 from workers.memory.serving import run_memory
 from workers.reading.read import Reader
 from workers.records.archive import Archive
+from workers.records.handovers import Handovers
 from workers.records.publisher import Publisher
 from workers.records.reaper import Reaper
 from workers.records.relay import Relay
@@ -109,6 +110,7 @@ class Parts:
     steps: Steps
     relay: Relay
     reaper: Reaper
+    handovers: Handovers
     archive: Archive
     publisher: Publisher
     learner: Learner
@@ -150,6 +152,7 @@ def build_parts(
         steps=Steps(database, rooms),
         relay=Relay(database, rooms, workflows, audit),
         reaper=Reaper(database, rooms, workflows),
+        handovers=Handovers(database, rooms),
         archive=Archive(database, client),
         publisher=Publisher(
             database, settings.audit_publish_file, settings.audit_publish_url, settings.audit_publish_seconds
@@ -293,7 +296,7 @@ async def run_workers(
         runs += [
             upkeep.run(stop) for upkeep in (parts.relay, parts.reaper, parts.archive, parts.publisher, parts.reader)
         ]
-        runs += [parts.sender.run(stop), parts.webhooks.run(stop), parts.progress.run(stop)]
+        runs += [parts.handovers.run(stop), parts.sender.run(stop), parts.webhooks.run(stop), parts.progress.run(stop)]
     if memory is not None:
         runs.append(run_memory(client, memory, begun or _set(), stop))
     elif policies.INDEX_QUEUE in wanted:

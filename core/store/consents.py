@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
-from core.consent import ConsentPlan, Vote
+from core.consent import Vote
 from core.events import ApprovalClosed, ApprovalRequested, ApprovalUpdated, ToolProposed
 from core.messages import ApprovalOutcome, ApprovalProgress
 from core.store import calls, deciders, lease, prompting, streams, webhooks
@@ -128,13 +128,17 @@ async def vote_rows(session: AsyncSession, votes: Sequence[Vote]) -> list[dict[s
 
 async def write_parties(session: AsyncSession, approval: Approval) -> list[str]:
     """Write anew who may decide now; gives their membership ids."""
-    plan = ConsentPlan.model_validate(approval.plan)
-    entitled = deciders.ways(plan, approval.stage, approval.requester_id, escalated=approval.escalated_at is not None)
+    entitled = deciders.ways_of(approval)
     await session.execute(delete(ApprovalParty).where(ApprovalParty.approval_id == approval.id))
     session.add_all(
         [ApprovalParty(approval_id=approval.id, kind=kind, value=value) for kind, value in sorted(entitled)]
     )
-    people = await deciders.deciding(session, approval, entitled)
+    return await write_deciders(session, approval)
+
+
+async def write_deciders(session: AsyncSession, approval: Approval) -> list[str]:
+    """Name anew who may decide, where only people changed; gives their membership ids."""
+    people = await deciders.deciding(session, approval, deciders.ways_of(approval))
     approval.deciders = [view.model_dump(mode="json") for _, view in people[: deciders.SHOWN]]
     return [member for member, _ in people]
 

@@ -1,6 +1,6 @@
 """Who may decide in SQL: people as they stand now, the ways in which a plan entitles them, and their delegations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,12 @@ def ways(plan: ConsentPlan, stage: int, requester_id: str, *, escalated: bool) -
     if escalated and plan.escalate_to is not None:
         parties.append(plan.escalate_to)
     return {way for party in parties for way in _ways_of(party, requester_id)}
+
+
+def ways_of(approval: Approval) -> set[Way]:
+    """Give the ways in which a request entitles people as it stands now."""
+    plan = ConsentPlan.model_validate(approval.plan)
+    return ways(plan, approval.stage, approval.requester_id, escalated=approval.escalated_at is not None)
 
 
 def _ways_of(party: Party, requester_id: str) -> Iterable[Way]:
@@ -68,11 +74,16 @@ async def _accounts_of_requester(session: AsyncSession, approval: Approval) -> s
     """Give every account that is the requester's, as was known at the asking and as is known now."""
     now_known = await person_of(session, approval.workspace_id, approval.requester_id)
     persons = {now_known, approval.requester_person_id or approval.requester_id}
+    return {approval.requester_id, *await accounts_of(session, approval.workspace_id, persons)}
+
+
+async def accounts_of(session: AsyncSession, workspace_id: str, persons: Collection[str]) -> set[str]:
+    """Give the user ids of all accounts of these people, who are named by what their accounts share."""
     statement = select(Membership.user_id).where(
-        Membership.workspace_id == approval.workspace_id,
+        Membership.workspace_id == workspace_id,
         or_(Membership.user_id.in_(persons), Membership.person_id.in_(persons)),
     )
-    return {approval.requester_id, *(await session.execute(statement)).scalars()}
+    return set((await session.execute(statement)).scalars())
 
 
 async def decider_of(session: AsyncSession, workspace_id: str, user_id: str) -> Decider | None:
@@ -100,17 +111,22 @@ async def standing_of(session: AsyncSession, workspace_id: str, user_id: str) ->
 
 async def person_of(session: AsyncSession, workspace_id: str, user_id: str) -> str:
     """Give the id that all accounts of one person share in a workspace."""
-    statement = select(Membership.person_id).where(
-        Membership.workspace_id == workspace_id, Membership.user_id == user_id
+    return (await persons_of(session, workspace_id, {user_id}))[user_id]
+
+
+async def persons_of(session: AsyncSession, workspace_id: str, user_ids: Collection[str]) -> dict[str, str]:
+    """Give that id of each of these users; of one who is not here, their own."""
+    statement = select(Membership.user_id, func.coalesce(Membership.person_id, Membership.user_id)).where(
+        Membership.workspace_id == workspace_id, Membership.user_id.in_(user_ids)
     )
-    return (await session.execute(statement)).scalar_one_or_none() or user_id
+    return {one: one for one in user_ids} | {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def delegators_of(session: AsyncSession, approval: Approval, user_id: str, at: datetime) -> list[Decider]:
     """Give, as they stand now, the people in whose place this one may decide that approval. A viewer: in nobody's."""
     if await decider_of(session, approval.workspace_id, user_id) is None:
         return []
-    statement = select(Delegation).where(_holds(at), Delegation.to_user_id == user_id)
+    statement = select(Delegation).where(holds(at), Delegation.to_user_id == user_id)
     statement = statement.where(Delegation.workspace_id == approval.workspace_id).order_by(Delegation.id)
     found: list[Decider] = []
     for row in (await session.execute(statement)).scalars():
@@ -129,7 +145,8 @@ def covers(delegation: Delegation, action: str, risk: str) -> bool:
     )
 
 
-def _holds(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def holds(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Whether a delegation lets somebody decide at a time."""
     return and_(Delegation.revoked_at.is_(None), Delegation.starts_at <= at, Delegation.ends_at > at)
 
 
@@ -169,7 +186,7 @@ def _by_delegation(who: Principal) -> Any:
         )
         .join(User, User.id == Delegation.from_user_id)
         .join(ApprovalParty, ApprovalParty.approval_id == Approval.id)
-        .where(_holds(_CLOCK), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
+        .where(holds(_CLOCK), Delegation.to_user_id == who.user_id, Delegation.workspace_id == who.workspace_id)
         .where(Membership.role != Role.VIEWER)
         .where(Delegation.workspace_id == Approval.workspace_id)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
@@ -194,7 +211,7 @@ async def deputies(
         select(Delegation, Membership.id, User.name)
         .join(User, User.id == Delegation.to_user_id)
         .join(Membership, (Membership.user_id == User.id) & (Membership.workspace_id == Delegation.workspace_id))
-        .where(_holds(now()), Delegation.workspace_id == approval.workspace_id, User.kind == "person")
+        .where(holds(now()), Delegation.workspace_id == approval.workspace_id, User.kind == "person")
         .where(Membership.role != Role.VIEWER)
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .order_by(Delegation.id)

@@ -1,7 +1,7 @@
 """Delegations in SQL: for a time one person decides in another's place; made, listed, ended, each told to both."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 from sqlalchemy import and_, func, or_, select
@@ -9,21 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
-from core.events import ApprovalUpdated, DelegationChanged
+from core.events import DelegationChanged
 from core.ids import new_id
+from core.outgoing import plain
 from core.permissions import Principal, Role
-from core.store import approvals, consents, deciders, people, prompting, streams
+from core.store import approvals, deciders, people, prompting, reconsidering, streams
 from core.store.audit import AuditTrail
-from core.store.visibility import may_decide
 from core.store.work import Work
-from core.tables.consent import Approval, Delegation
+from core.tables.consent import Delegation
 from core.tables.people import Membership, User
-from core.values import ApprovalState, Value
+from core.text import reveal
+from core.values import Value
 from core.views import DelegationView
 
 MAX_DAYS = 30
 MAX_STANDING = 20
-_REFRESHED = 200
 _SLACK = timedelta(minutes=5)
 
 
@@ -43,8 +43,9 @@ class Wish(Value):
 
 
 async def create(work: Work, audit: AuditTrail, who: Principal, wish: Wish) -> DelegationView:
-    """Hand over; people who wait for the absent one are from now on shown to the delegate.
+    """Hand over; what waits for the absent one is shown to the delegate from now on, or from when it begins on.
 
+    Who did not hand over themselves is told on their chats that somebody did.
     Raises NotAllowed, NotFound for people who are not here, Invalid, Conflict when there are too many.
     """
     _check_hand(who, wish)
@@ -62,10 +63,12 @@ async def create(work: Work, audit: AuditTrail, who: Principal, wish: Wish) -> D
         risks=list(wish.risks) if wish.risks else None,
         actions=list(wish.actions) if wish.actions else None,
     )
-    work.session.add(row)
-    await work.session.flush()
-    await _tell(work, row)
-    await _refresh(work, row)
+    async with reconsidering.around(work, who.workspace_id, [row.from_user_id]):
+        work.session.add(row)
+        await work.session.flush()
+        await _tell(work, row)
+    if row.from_user_id != who.user_id:
+        await _tell_absent(work, who, row)
     facts = {"from": row.from_user_id, "to": row.to_user_id, "risks": row.risks, "actions": row.actions}
     facts |= {"starts_at": row.starts_at.isoformat(), "ends_at": row.ends_at.isoformat()}
     await audit.record(work, who.workspace_id, who.user_id, "delegation.created", row.id, **facts)
@@ -150,61 +153,36 @@ async def revoke(work: Work, audit: AuditTrail, who: Principal, delegation_id: s
         message = "There is no such delegation."
         raise NotFound(message)
     if row.revoked_at is None:
-        open_ones = await _open_for(work.session, row)
-        row.revoked_at, row.revoked_by = now(), who.user_id
-        await work.session.flush()
-        await _tell(work, row)
-        await _tell_of(work, row, open_ones)
+        async with reconsidering.around(work, who.workspace_id, [row.from_user_id]):
+            row.revoked_at, row.revoked_by = now(), who.user_id
+            await work.session.flush()
+            await _tell(work, row)
         facts = {"from": row.from_user_id, "to": row.to_user_id}
         await audit.record(work, who.workspace_id, who.user_id, "delegation.revoked", row.id, **facts)
     return await _view(work.session, row)
 
 
-async def _refresh(work: Work, row: Delegation) -> None:
-    """Show the delegate what already waits for the absent person."""
-    await _tell_of(work, row, await _open_for(work.session, row))
+async def turned(
+    session: AsyncSession, since: datetime, until: datetime, *, cursor: str | None = None, limit: int = 50
+) -> list[Delegation]:
+    """Give those that began or ended by time alone after `since` and until `until`, by id, after `cursor`."""
+    began = and_(Delegation.starts_at > since, Delegation.starts_at <= until)
+    ended = and_(Delegation.ends_at > since, Delegation.ends_at <= until)
+    begins_later = Delegation.starts_at > Delegation.created_at
+    statement = select(Delegation).where(Delegation.revoked_at.is_(None), or_(and_(began, begins_later), ended))
+    if cursor is not None:
+        statement = statement.where(Delegation.id > cursor)
+    return list((await session.execute(statement.order_by(Delegation.id).limit(limit))).scalars())
 
 
-async def _open_for(session: AsyncSession, row: Delegation) -> list[str]:
-    """Give the ids of what waits for the absent person within what was handed over, in the order of locks."""
-    away = await _principal(session, row)
-    if away is None:
-        return []
-    statement = select(Approval).where(may_decide(away), Approval.state == ApprovalState.PENDING)
-    statement = statement.order_by(Approval.conversation_id, Approval.id).limit(_REFRESHED)
-    rows = (await session.execute(statement)).scalars()
-    return [one.id for one in rows if deciders.covers(row, one.action, one.risk)]
-
-
-async def _tell_of(work: Work, row: Delegation, approval_ids: Sequence[str]) -> None:
-    deputy = (await _members(work.session, row)).get(row.to_user_id)
-    for approval_id in approval_ids:
-        approval = await approvals.lock(work.session, approval_id)
-        if not ApprovalState(approval.state).is_open:
-            continue
-        people = await consents.write_parties(work.session, approval)
-        await work.session.flush()
-        told = dict.fromkeys([*people, *([deputy] if deputy else [])])
-        event = ApprovalUpdated(approval=await approvals.view_of(work.session, approval))
-        await approvals.tell(work, approval, event, list(told))
-        await prompting.refresh(work, approval)
-
-
-async def _principal(session: AsyncSession, row: Delegation) -> Principal | None:
-    statement = select(Membership, User.name).join(User, User.id == Membership.user_id)
-    statement = statement.where(Membership.user_id == row.from_user_id, Membership.workspace_id == row.workspace_id)
-    found = (await session.execute(statement)).one_or_none()
-    if found is None:
-        return None
-    member, name = found
-    return Principal(
-        user_id=row.from_user_id,
-        workspace_id=row.workspace_id,
-        membership_id=member.id,
-        session_id=row.id,
-        role=Role(member.role),
-        name=name,
+async def _tell_absent(work: Work, who: Principal, row: Delegation) -> None:
+    """Tell somebody on their chats that another handed over what they decide."""
+    name = await approvals.name_of(work.session, row.to_user_id)
+    until = f"{row.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    text = (
+        f"{reveal(who.name)} lets {reveal(name or '')} decide in your place until {until}. You can end it at any time."
     )
+    await prompting.notify(work, row.workspace_id, [row.from_user_id], f"delegation:{row.id}", plain(text))
 
 
 async def _members(session: AsyncSession, row: Delegation) -> dict[str, str]:

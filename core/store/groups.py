@@ -10,7 +10,7 @@ from core.clock import now
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.permissions import Principal, Role
-from core.store import people, prompting
+from core.store import people, reconsidering
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.consent import Approval, Policy
@@ -105,9 +105,8 @@ async def add(work: Work, audit: AuditTrail, who: Principal, group_id: str, user
         message = "A service is in no group: it never decides."
         raise Invalid(message)
     if await work.session.get(GroupMember, (row.id, user.id)) is None:
-        work.session.add(GroupMember(group_id=row.id, user_id=user.id, added_by=who.user_id, added_at=now()))
-        await work.session.flush()
-        await prompting.reconsider(work, who.workspace_id, user.id)
+        async with reconsidering.around(work, who.workspace_id, [user.id], ("group", row.id)):
+            work.session.add(GroupMember(group_id=row.id, user_id=user.id, added_by=who.user_id, added_at=now()))
         await audit.record(work, who.workspace_id, who.user_id, "group.joined", row.id, user_id=user.id)
     return _view(row, await _size(work.session, row.id))
 
@@ -118,9 +117,8 @@ async def remove(work: Work, audit: AuditTrail, who: Principal, group_id: str, u
     row = await _load(work.session, who, group_id, lock=True)
     member = await work.session.get(GroupMember, (row.id, user_id))
     if member is not None:
-        await work.session.delete(member)
-        await work.session.flush()
-        await prompting.reconsider(work, who.workspace_id, user_id)
+        async with reconsidering.around(work, who.workspace_id, [user_id]):
+            await work.session.delete(member)
         await audit.record(work, who.workspace_id, who.user_id, "group.left", row.id, user_id=user_id)
     return _view(row, await _size(work.session, row.id))
 

@@ -103,17 +103,21 @@ async def set_conversation(work: Work, identity_id: str, conversation_id: str | 
         raise NotFound(message)
 
 
-async def reached(session: AsyncSession, workspace_id: str, user_ids: Collection[str]) -> Sequence[Identity]:
-    """Give the accounts on which these people of the workspace are prompted: whole ones, with a private chat."""
+async def reached(
+    session: AsyncSession, workspace_id: str, user_ids: Collection[str] | None = None
+) -> Sequence[Identity]:
+    """Give the accounts on which these people of the workspace (None: all) are told: whole, with a private chat."""
     statement = (
         select(Identity)
         .join(User, User.id == Identity.user_id)
         .join(Membership, (Membership.user_id == User.id) & (Membership.workspace_id == Identity.workspace_id))
-        .where(Identity.workspace_id == workspace_id, Identity.user_id.in_(user_ids))
+        .where(Identity.workspace_id == workspace_id)
         .where(Identity.broken_at.is_(None), Identity.thread.is_not(None))
         .where(User.disabled_at.is_(None), Membership.disabled_at.is_(None))
         .order_by(Identity.id)
     )
+    if user_ids is not None:
+        statement = statement.where(Identity.user_id.in_(user_ids))
     return list((await session.execute(statement)).scalars())
 
 

@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import now
 from core.errors import Conflict
 from core.ids import new_id
-from core.store import identities
+from core.outgoing import plain
+from core.store import deciders, identities, prompting
 from core.store.audit import AuditTrail
 from core.store.identities import Account
 from core.store.work import Work
@@ -33,12 +34,23 @@ async def link(
         await identities.tell(work, found)
         if say is not None:
             await identities.say(work, found, "linked", say)
+        await _tell_others(work, found)
         facts = {"channel": found.channel, "account": found.account, "external_id": found.external_id}
         await audit.record(work, workspace_id, user_id, "identity.linked", found.id, **facts)
     if found.user_id != user_id:
         message = "This account is linked to somebody else: they have to unlink it first."
         raise Conflict(message)
     return found
+
+
+async def _tell_others(work: Work, new: Identity) -> None:
+    """Tell the person's other chats of a new one: who did not link it learns that somebody else did."""
+    persons = await deciders.persons_of(work.session, new.workspace_id, {new.user_id})
+    accounts = await deciders.accounts_of(work.session, new.workspace_id, set(persons.values()))
+    shown = f" {new.shown_as}" if new.shown_as else ""
+    text = f"Another account can speak and decide as you now: {new.channel.capitalize()}{shown}, {new.external_id}."
+    text += " If that was not you, unlink it at once, and change your password."
+    await prompting.notify(work, new.workspace_id, accounts, f"{new.id}:linked", plain(text), but=new.id)
 
 
 async def check_room(session: AsyncSession, user_id: str) -> None:

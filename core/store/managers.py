@@ -19,6 +19,7 @@ async def set_manager(
 ) -> PersonView:
     """Say whom a person reports to, None for nobody; owners and admins may, an admin not of an owner.
 
+    What was asked before stays with the manager of then: whom rules ask becomes ids when it is asked.
     Raises NotAllowed, NotFound (either is not here), Invalid (the manager is a service), Conflict (a circle).
     """
     await people.lock_people(work.session)

@@ -10,7 +10,7 @@ from core.clock import now
 from core.errors import Conflict, NotAllowed, NotFound, NotSignedIn
 from core.ids import new_id
 from core.permissions import Principal, Role
-from core.store import prompting
+from core.store import reconsidering
 from core.store.audit import AuditTrail
 from core.store.work import Work
 from core.tables.people import ApiToken, Membership, Session, User, Workspace
@@ -92,8 +92,8 @@ async def join(work: Work, audit: AuditTrail, user: User, workspace_id: str, rol
         epoch=new_id("ep"),
         created_at=now(),
     )
-    work.session.add(member)
-    await work.session.flush()
+    async with reconsidering.around(work, workspace_id, [user.id], ("role", role)):
+        work.session.add(member)
     await audit.record(work, workspace_id, actor, "person.added", user.id, role=role)
     return view_of(user, member)
 
@@ -183,41 +183,41 @@ async def one(session: AsyncSession, who: Principal, user_id: str) -> PersonView
 
 async def change_role(work: Work, audit: AuditTrail, who: Principal, user_id: str, role: Role) -> PersonView:
     """Give a person another role; it holds from their next request on. Raises NotFound, NotAllowed, Conflict."""
-    user, member = await load(work.session, who, user_id, lock=True)
-    check_rank(who, Role(member.role), role)
-    if user.kind != "person" and role not in SERVICE_ROLES:
-        message = "A service is a member or a viewer: it never decides or administers."
-        raise NotAllowed(message)
-    if member.role == Role.OWNER and role is not Role.OWNER:
-        await _check_another_owner(work.session, who.workspace_id, member.id)
-    member.role = role
-    await work.session.flush()
-    await prompting.reconsider(work, who.workspace_id, user_id)
+    who.must_be(Role.OWNER, Role.ADMIN)
+    async with reconsidering.around(work, who.workspace_id, [user_id], ("role", role)):
+        user, member = await load(work.session, who, user_id, lock=True)
+        check_rank(who, Role(member.role), role)
+        if user.kind != "person" and role not in SERVICE_ROLES:
+            message = "A service is a member or a viewer: it never decides or administers."
+            raise NotAllowed(message)
+        if member.role == Role.OWNER and role is not Role.OWNER:
+            await _check_another_owner(work.session, who.workspace_id, member.id)
+        member.role = role
     await audit.record(work, who.workspace_id, who.user_id, "person.role", user_id, role=role)
     return view_of(user, member)
 
 
 async def disable(work: Work, audit: AuditTrail, who: Principal, user_id: str) -> tuple[PersonView, Sequence[str]]:
     """Shut a person out of the workspace; gives the sessions that ended. Raises NotFound, NotAllowed, Conflict."""
-    user, member = await load(work.session, who, user_id, lock=True)
-    check_rank(who, Role(member.role))
-    if member.role == Role.OWNER:
-        await _check_another_owner(work.session, who.workspace_id, member.id)
-    member.disabled_at = member.disabled_at or now()
-    ended = await _end_sessions(work.session, who.workspace_id, user_id)
-    await work.session.flush()
-    await prompting.reconsider(work, who.workspace_id, user_id)
+    who.must_be(Role.OWNER, Role.ADMIN)
+    async with reconsidering.around(work, who.workspace_id, [user_id]):
+        user, member = await load(work.session, who, user_id, lock=True)
+        check_rank(who, Role(member.role))
+        if member.role == Role.OWNER:
+            await _check_another_owner(work.session, who.workspace_id, member.id)
+        member.disabled_at = member.disabled_at or now()
+        ended = await _end_sessions(work.session, who.workspace_id, user_id)
     await audit.record(work, who.workspace_id, who.user_id, "person.disabled", user_id)
     return view_of(user, member), ended
 
 
 async def enable(work: Work, audit: AuditTrail, who: Principal, user_id: str) -> PersonView:
     """Let a person in again. Raises NotFound, NotAllowed."""
-    user, member = await load(work.session, who, user_id, lock=True)
-    check_rank(who, Role(member.role))
-    member.disabled_at = None
-    await work.session.flush()
-    await prompting.reconsider(work, who.workspace_id, user_id)
+    who.must_be(Role.OWNER, Role.ADMIN)
+    async with reconsidering.around(work, who.workspace_id, [user_id]):
+        user, member = await load(work.session, who, user_id, lock=True)
+        check_rank(who, Role(member.role))
+        member.disabled_at = None
     await audit.record(work, who.workspace_id, who.user_id, "person.enabled", user_id)
     return view_of(user, member)
 

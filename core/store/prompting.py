@@ -60,7 +60,7 @@ def _prompt(approval: Approval, identity: Identity) -> Wanted:
 async def _remind(work: Work, approval: Approval, reached: Collection[Identity]) -> None:
     plan = ConsentPlan.model_validate(approval.plan)
     number = sum(instant <= now() for instant in plan.remind_at)
-    answered = {vote["user_id"] for vote in approval.votes}
+    answered = await _answered(work.session, approval, {one.user_id for one in reached})
     for identity in reached:
         if identity.user_id not in answered:
             reminder = {
@@ -71,12 +71,17 @@ async def _remind(work: Work, approval: Approval, reached: Collection[Identity])
             await deliveries.put(work, _prompt(approval, identity).model_copy(update=reminder))
 
 
+async def _answered(session: AsyncSession, approval: Approval, user_ids: Collection[str]) -> set[str]:
+    """Give those of these users who answered it, by whatever account of theirs."""
+    voters = {vote["user_id"] for vote in approval.votes}
+    persons = await deciders.persons_of(session, approval.workspace_id, voters | set(user_ids))
+    answered = {persons[one] for one in voters}
+    return {one for one in user_ids if persons[one] in answered}
+
+
 async def eligible(session: AsyncSession, approval: Approval) -> set[str]:
     """Give the ids of all who may decide it now, in their own right or in place of somebody else."""
-    plan = ConsentPlan.model_validate(approval.plan)
-    escalated = approval.escalated_at is not None
-    entitled = deciders.ways(plan, approval.stage, approval.requester_id, escalated=escalated)
-    return {view.user_id for _, view in await deciders.deciding(session, approval, entitled)}
+    return {view.user_id for _, view in await deciders.deciding(session, approval, deciders.ways_of(approval))}
 
 
 async def _reached(session: AsyncSession, approval: Approval) -> list[Identity]:
@@ -87,34 +92,6 @@ async def _reached(session: AsyncSession, approval: Approval) -> list[Identity]:
     return list(await identities.reached(session, approval.workspace_id, await eligible(session, approval)))
 
 
-async def reconsider(work: Work, workspace_id: str, user_id: str) -> None:
-    """Bring a person's prompts up to date after their role or groups changed: closed, open again, or new ones."""
-    sent = (
-        select(Delivery)
-        .join(Approval, Approval.id == Delivery.approval_id)
-        .where(Delivery.user_id == user_id, Delivery.workspace_id == workspace_id)
-        .where(Delivery.kind == deliveries.PROMPT, Approval.state == ApprovalState.PENDING)
-    )
-    known = list((await work.session.execute(sent)).scalars())
-    for row in known:
-        await deliveries.want_edit(work, row)
-    accounts = await identities.reached(work.session, workspace_id, [user_id])
-    if not accounts:
-        return
-    prompted = {(row.approval_id, row.channel, row.account, row.thread) for row in known}
-    for approval in await _waiting_for(work.session, workspace_id, user_id):
-        for one in accounts:
-            if (approval.id, one.channel, one.account, one.thread) not in prompted:
-                await deliveries.put(work, _prompt(approval, one))
-
-
-async def _waiting_for(session: AsyncSession, workspace_id: str, user_id: str, limit: int = 50) -> list[Approval]:
-    """Give the oldest requests that wait for a person, as they stand now."""
-    statement = select(Approval).where(Approval.workspace_id == workspace_id, Approval.state == ApprovalState.PENDING)
-    rows = list((await session.execute(statement.order_by(Approval.id).limit(limit))).scalars())
-    return [row for row in rows if user_id in await eligible(session, row)]
-
-
 async def ask_again(work: Work, approval_id: str, identity_id: str, ref: str) -> None:
     """Prompt one account anew, for its person asked for that: whatever the cap and the hour."""
     approval, identity = await work.session.get(Approval, approval_id), await work.session.get(Identity, identity_id)
@@ -123,12 +100,21 @@ async def ask_again(work: Work, approval_id: str, identity_id: str, ref: str) ->
         await deliveries.put(work, _prompt(approval, identity).model_copy(update=anew))
 
 
-async def notify(work: Work, workspace_id: str, user_ids: Collection[str], ref: str, message: OutMessage) -> int:
-    """Tell these people something on every account of theirs; saying it twice under one `ref` is saying it once.
+async def notify(
+    work: Work,
+    workspace_id: str,
+    user_ids: Collection[str] | None,
+    ref: str,
+    message: OutMessage,
+    *,
+    but: str | None = None,
+) -> int:
+    """Tell these people (None: everybody) something on every account of theirs, `but` one: an identity's id.
 
-    Gives on how many accounts. What they press comes back as any button does: its `data` is the caller's own.
+    Saying it twice under one `ref` is saying it once. Gives on how many accounts. What they press comes back as any
+    button does: its `data` is the caller's own.
     """
-    reached = await identities.reached(work.session, workspace_id, user_ids)
+    reached = [one for one in await identities.reached(work.session, workspace_id, user_ids) if one.id != but]
     for identity in reached:
         wanted = Wanted(
             workspace_id=workspace_id,
@@ -196,6 +182,14 @@ async def record_sent(work: Work, audit: AuditTrail, row: Delivery) -> None:
     facts = {"user_id": row.user_id, "channel": row.channel, "account": row.account}
     facts |= {name: row.body[name] for name in ("digest", "batch") if row.body.get(name)}
     await audit.record(work, row.workspace_id, "server", "prompt.sent", row.approval_id or row.ref, **facts)
+
+
+async def is_missed(session: AsyncSession, delivery: Delivery) -> bool:
+    """Whether what the person of a reminder is told of still waits for them."""
+    approval = await session.get(Approval, delivery.approval_id)
+    if approval is None or not await is_asked(session, delivery):
+        return False
+    return not await _answered(session, approval, {delivery.user_id or ""})
 
 
 async def is_asked(session: AsyncSession, delivery: Delivery) -> bool:

@@ -138,7 +138,7 @@ class TestDeciding:
         first, second = await rows(house, Delivery, Delivery.kind == "prompt")
         await bot.press(5, f"a1:{token}:y")
 
-        assert (first.id, first.version) == (before.id, before.version + 1)
+        assert (first.id, first.version) == (before.id, before.version + 2)
         assert second.user_id == bo.principal.user_id
         assert bot.answers() == ["There is no such approval."]
 
