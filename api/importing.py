@@ -17,10 +17,11 @@ from core.permissions import Principal
 from core.rooms import Rooms
 from core.settings import Settings
 from core.store import conversations, imports
+from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.documents import Upload
 from core.store.imports import Source
-from core.store.work import change
+from core.store.work import Work, change
 from core.values import Value
 from core.views import ConversationView
 
@@ -43,6 +44,7 @@ class Importer:
     settings: Settings
     database: Database
     rooms: Rooms
+    audit: AuditTrail
 
     async def take_in(self, who: Principal, request: Request, client_key: str) -> Imported:
         """Import what the request carries. Raises Invalid, NotAllowed, TooLarge."""
@@ -67,8 +69,14 @@ class Importer:
             source = Source(brought.file, brought.sha256, client_key, uploads)
             async with change(self.database, self.rooms) as work:
                 view, duplicate = await imports.keep(work, who, source)
+                if not duplicate:
+                    await self._record(work, who, view, source)
             crash_point("import.committed")
             return Imported(conversation=view, duplicate=duplicate)
+
+    async def _record(self, work: Work, who: Principal, view: ConversationView, source: Source) -> None:
+        facts = {"sha256": source.sha256, "messages": len(source.file.messages), "documents": len(source.uploads)}
+        await self.audit.record(work, who.workspace_id, who.user_id, "conversation.imported", view.id, **facts)
 
     async def _store(self, keep: AsyncExitStack, brought: Brought, conversation_id: str) -> dict[str, Upload]:
         uploads = {}

@@ -149,7 +149,7 @@ class Intake:
             await lease.lock_conversation(work.session, conversation_id)
             await conversations.check_owned(work.session, who, conversation_id)
             await stops.stop_these(work, who, await turns.open_of(work.session, conversation_id))
-            return await conversations.delete(work, who, conversation_id)
+            return await conversations.delete(work, self._audit, who, conversation_id)
 
     async def submit_decision(
         self,

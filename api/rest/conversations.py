@@ -102,4 +102,4 @@ async def delete(here: Here, who: Who, conversation_id: PathId) -> ConversationV
 async def restore(here: Here, who: Who, conversation_id: PathId) -> ConversationView:
     """Bring a deleted one back."""
     async with change(here.database, here.rooms) as work:
-        return await conversations.restore(work, who, conversation_id)
+        return await conversations.restore(work, here.audit, who, conversation_id)

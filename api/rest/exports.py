@@ -13,6 +13,7 @@ from api.importing import Imported, Importer
 from api.rest.context import Here, PathId, Who
 from core.ids import ClientId
 from core.store import export as exports
+from core.store.work import change
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
 
@@ -39,6 +40,9 @@ async def export(
     async with here.database.reading() as session:
         file = await exports.whole(session, who, conversation_id)
         keys = await exports.keys_of(session, conversation_id)
+    async with change(here.database, here.rooms) as work:
+        facts = {"format": form, "attachments": attachments, "messages": len(file.messages)}
+        await here.audit.record(work, who.workspace_id, who.user_id, "conversation.exported", conversation_id, **facts)
     name = file.conversation.title or "conversation"
     if attachments:
         parts = packed(file, form, here.settings.uploads_dir, keys)
@@ -53,7 +57,7 @@ async def import_(
 ) -> Imported:
     """Take in a conversation that was exported as JSON, or as a zip; it becomes yours. 200: it was here before."""
     await here.limits.check("conversation", who.user_id)
-    importer = Importer(here.settings, here.database, here.rooms)
+    importer = Importer(here.settings, here.database, here.rooms, here.audit)
     found = await importer.take_in(who, request, client_import_id)
     if found.duplicate:
         response.status_code = status.HTTP_200_OK

@@ -13,6 +13,7 @@ from core.events import ConversationCreated, ConversationDeleted, ConversationUp
 from core.ids import new_id
 from core.permissions import Principal
 from core.store import changes, modes, streams
+from core.store.audit import AuditTrail
 from core.store.viewing import conversation_view
 from core.store.visibility import sees_conversation
 from core.store.work import Work
@@ -108,7 +109,7 @@ async def tell_updated(work: Work, row: Conversation) -> ConversationView:
     return view
 
 
-async def delete(work: Work, who: Principal, conversation_id: str) -> ConversationView:
+async def delete(work: Work, audit: AuditTrail, who: Principal, conversation_id: str) -> ConversationView:
     """Hide a conversation from everybody at once; only whose it is may. Raises NotFound, NotAllowed."""
     row = await _load(work.session, who, conversation_id, deleted=False, lock=True)
     _check_owns(who, row)
@@ -117,10 +118,11 @@ async def delete(work: Work, who: Principal, conversation_id: str) -> Conversati
     view = conversation_view(row)
     changes.note(work, "conversation", row.id)
     await tell(work, row, ConversationDeleted(conversation=view))
+    await audit.record(work, row.workspace_id, who.user_id, "conversation.deleted", row.id)
     return view
 
 
-async def restore(work: Work, who: Principal, conversation_id: str) -> ConversationView:
+async def restore(work: Work, audit: AuditTrail, who: Principal, conversation_id: str) -> ConversationView:
     """Bring a deleted conversation back; only whose it is may. Raises NotFound, NotAllowed."""
     row = await _load(work.session, who, conversation_id, deleted=True, lock=True)
     _check_owns(who, row)
@@ -129,6 +131,7 @@ async def restore(work: Work, who: Principal, conversation_id: str) -> Conversat
     view = conversation_view(row)
     changes.note(work, "conversation", row.id)
     await tell(work, row, ConversationUpdated(conversation=view))
+    await audit.record(work, row.workspace_id, who.user_id, "conversation.restored", row.id)
     return view
 
 

@@ -38,9 +38,9 @@ class TestEdit:
         (row,) = await stage.all(AuditRow, AuditRow.subject == approval.id, AuditRow.kind == "approval.edited")
         (asked,) = await stage.all(AuditRow, AuditRow.subject == approval.id, AuditRow.kind == "approval.requested")
         assert (row.actor, row.body["digest"]) == (stage.ana.user_id, view.digest)
-        for told in (asked, row):
-            assert told.body["policy_version"] == approval.policy_version
-            assert told.body["rule"] == approval.rule
+        for one in (asked, row):
+            assert one.body["policy_version"] == approval.policy_version
+            assert one.body["rule"] == approval.rule
         assert asked.body["digest"] == approval.digest
 
     @pytest.mark.parametrize("wrong", [{"text": 7}, {"text": "x", "more": 1}, {}])

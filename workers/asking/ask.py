@@ -1,5 +1,7 @@
 """The activities that show a request for consent, and close it everywhere."""
 
+from typing import Any
+
 from temporalio import activity
 
 from core.faults import crash_point
@@ -29,8 +31,11 @@ class Asker:
         async with beating(), change(self._database, self._rooms) as work:
             approval, first = await consents.show(work, approval_id)
             if approval is not None and first:
-                facts = {"action": approval.action, "risk": approval.risk, "digest": approval.digest}
-                facts |= _ruling(approval)
+                facts = _ruling(approval) | {
+                    "action": approval.action,
+                    "risk": approval.risk,
+                    "digest": approval.digest,
+                }
                 await self._audit.record(
                     work, approval.workspace_id, approval.requester_id, "approval.requested", approval.id, **facts
                 )
@@ -76,11 +81,11 @@ class Asker:
     ) -> None:
         """Note that somebody changed the arguments, where the workflow's word brought that."""
         if editor is not None:
-            facts = {"digest": told.digest, "decision_id": told.revision, "revision": approval.revision}
-            facts |= _ruling(approval)
+            facts = _ruling(approval)
+            facts |= {"digest": told.digest, "decision_id": told.revision, "revision": approval.revision}
             await self._audit.record(work, approval.workspace_id, editor, "approval.edited", approval.id, **facts)
 
 
-def _ruling(approval: Approval) -> dict[str, int | str]:
+def _ruling(approval: Approval) -> dict[str, Any]:
     """Give under which rule of which version of the policy it is asked."""
     return {"policy_version": approval.policy_version, "rule": approval.rule}

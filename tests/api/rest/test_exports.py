@@ -14,6 +14,7 @@ from core.permissions import Role
 from core.tables.consent import Approval
 from core.tables.cost import Usage
 from core.tables.memory import Document, Fact, MemoryChange
+from core.tables.records import AuditRow
 from core.tables.talk import Conversation, Message
 from core.tables.work import Outbox, ToolCall, Turn
 from tests.api.rest.house import House, Person
@@ -150,10 +151,18 @@ class TestExport:
 
         assert json.loads(await exported(bo, talk))["facts"] == []
 
-    async def test_nobody_else_gets_it(self, bo, eve, talk):
+    async def test_nobody_else_gets_it(self, bo, eve, talk, world):
         path = f"/conversations/{talk}/export"
 
         assert [(await one.ask("GET", path)).status_code for one in (bo, eve)] == [404, 404]
+        assert await world.all(AuditRow, AuditRow.kind == "conversation.exported") == []
+
+    async def test_who_took_it_out_is_in_the_trail(self, ana, talk, world):
+        await exported(ana, talk, format="markdown", attachments="true")
+        (row,) = await world.all(AuditRow, AuditRow.kind == "conversation.exported")
+
+        assert (row.actor, row.subject) == (ana.principal.user_id, talk)
+        assert row.body == {"format": "markdown", "attachments": True, "messages": 3}
 
 
 class TestImport:
@@ -187,6 +196,16 @@ class TestImport:
         assert (await ana.ask("GET", f"/conversations/{view['id']}")).status_code == 404
         found = await eve.ask("GET", "/search", params={"q": "shall"})
         assert [one["conversation_id"] for one in found.json()["items"]] == [view["id"]]
+
+    async def test_who_brought_what_is_in_the_trail_once(self, ana, eve, talk, world):
+        content = await exported(ana, talk, attachments="true")
+        view = (await brought(eve, content)).json()["conversation"]
+        await brought(eve, content)
+        (row,) = await world.all(AuditRow, AuditRow.kind == "conversation.imported")
+
+        assert (row.workspace_id, row.actor) == (eve.principal.workspace_id, eve.principal.user_id)
+        assert row.subject == view["id"]
+        assert (row.body["messages"], row.body["documents"], len(row.body["sha256"])) == (3, 1, 64)
 
     async def test_its_documents_are_read_again(self, ana, eve, talk, world, house):
         view = (await brought(eve, await exported(ana, talk, attachments="true"))).json()["conversation"]

@@ -8,7 +8,9 @@ from core.errors import Invalid, NotAllowed, NotFound
 from core.ids import new_id
 from core.permissions import Door, Principal, Role
 from core.rooms import LocalRooms
+from core.store import audit as trail
 from core.store import conversations, streams
+from core.store.audit import AuditTrail
 from core.store.database import Database
 from core.store.work import change
 from core.tables.people import Membership, User, Workspace
@@ -20,8 +22,8 @@ from core.views import ConversationView
 class Scene:
     """A workspace and its people."""
 
-    def __init__(self, database: Database, rooms: LocalRooms) -> None:
-        self.database, self.rooms = database, rooms
+    def __init__(self, database: Database, rooms: LocalRooms, audit: AuditTrail) -> None:
+        self.database, self.rooms, self.audit = database, rooms, audit
         self.workspace_id = new_id("wks")
 
     async def person(self, role: Role = Role.MEMBER, workspace_id: str | None = None) -> Principal:
@@ -62,8 +64,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(database: Database, rooms: LocalRooms) -> Scene:
-    return Scene(database, rooms)
+def scene(database: Database, rooms: LocalRooms, audit: AuditTrail) -> Scene:
+    return Scene(database, rooms, audit)
 
 
 @pytest.fixture
@@ -82,8 +84,8 @@ class TestConversations:
         await scene.join(bo, made.id)
         async with change(scene.database, scene.rooms) as work:
             await conversations.alter(work, ana, made.id, title="Two")
-            await conversations.delete(work, ana, made.id)
-            await conversations.restore(work, ana, made.id)
+            await conversations.delete(work, scene.audit, ana, made.id)
+            await conversations.restore(work, scene.audit, ana, made.id)
 
         later = ["conversation.updated", "conversation.deleted", "conversation.updated"]
         assert await scene.told(made.id) == list(enumerate(["conversation.created", *later], 1))
@@ -103,24 +105,36 @@ class TestConversations:
     async def test_a_deleted_one_is_hidden_until_it_is_restored(self, scene, ana):
         made = await scene.begin(ana)
         async with change(scene.database, scene.rooms) as work:
-            await conversations.delete(work, ana, made.id)
+            await conversations.delete(work, scene.audit, ana, made.id)
             with pytest.raises(NotFound):
                 await conversations.one(work.session, ana, made.id)
             with pytest.raises(NotFound):
                 await conversations.alter(work, ana, made.id, title="No")
             gone, _, _ = await conversations.page(work.session, ana, limit=10, cursor=None, deleted=True)
             listed, _, total = await conversations.page(work.session, ana, limit=10, cursor=None)
-            restored = await conversations.restore(work, ana, made.id)
+            restored = await conversations.restore(work, scene.audit, ana, made.id)
 
         assert ([one.id for one in gone], listed, total) == ([made.id], [], 0)
         assert restored.deleted_at is None
+
+    async def test_who_hid_it_and_brought_it_back_is_in_the_trail_without_its_words(self, scene, ana):
+        made = await scene.begin(ana, "Divorce")
+        async with change(scene.database, scene.rooms) as work:
+            await conversations.delete(work, scene.audit, ana, made.id)
+        async with change(scene.database, scene.rooms) as work:
+            await conversations.restore(work, scene.audit, ana, made.id)
+        async with scene.database.reading() as session:
+            rows = await trail.about(session, ana.workspace_id, {made.id})
+
+        told = [(row.kind, row.actor, row.body) for row in rows]
+        assert told == [("conversation.deleted", ana.user_id, {}), ("conversation.restored", ana.user_id, {})]
 
     async def test_only_its_owner_deletes_it(self, scene, ana, bo):
         made = await scene.begin(ana)
         await scene.join(bo, made.id)
         async with change(scene.database, scene.rooms) as work:
             with pytest.raises(NotAllowed):
-                await conversations.delete(work, bo, made.id)
+                await conversations.delete(work, scene.audit, bo, made.id)
 
     async def test_a_viewer_begins_none(self, scene):
         viewer = await scene.person(Role.VIEWER)
