@@ -105,7 +105,7 @@ class Gateway:
             line = self.server.line(sid)
             if line is None:
                 return False
-            self._clients.add(Client(sid, line, who, Door(handshake.door or Door.SOCKET)))
+            self._clients.add(Client(sid, line, who, _door(who, handshake)))
         except AssentError as error:
             raise Refused(error.detail, problem(error)) from None
         except Exception:  # noqa: BLE001  # not let in, whatever is wrong with us
@@ -195,6 +195,11 @@ class Gateway:
             self._feeds.leave_all(client)
             await client.close()
         return ended
+
+
+def _door(who: Principal, handshake: Handshake) -> Door:
+    """Give the door: a person's client says which it is, a program is never one of those."""
+    return Door.SOCKET if who.is_program else Door(handshake.door or Door.SOCKET)
 
 
 def _read(auth: object) -> Handshake:

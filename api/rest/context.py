@@ -112,12 +112,15 @@ Proved = Annotated[Principal, Depends(_proved)]
 """Who is asking, a person who proved a while ago at most who they are: for what others' consent will rest on."""
 
 
-def _door(x_assent_door: Annotated[Door, Header(description="Which client this is.")] = Door.REST) -> Door:
-    return x_assent_door
+def _door(
+    who: PerhapsWho,
+    x_assent_door: Annotated[Door, Header(description="Which client of a person this is.")] = Door.REST,
+) -> Door:
+    return Door.REST if who is not None and who.is_program else x_assent_door
 
 
 Through = Annotated[Door, Depends(_door)]
-"""The door they came through."""
+"""The door they came through: a person's client says which it is, a program is never one of those."""
 
 
 def _id_or_nothing(text: str) -> str:

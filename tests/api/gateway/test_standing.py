@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from api.gateway import gateway as gateway_module
 from core.clock import now
@@ -17,6 +17,7 @@ from core.store.audit import AuditTrail
 from core.store.work import change
 from core.tables.people import Membership, Session, User
 from core.tables.talk import Participant
+from core.tables.work import Turn
 from tests.api.gateway.stage import Listener, Stage, eventually, open_stage
 
 pytestmark = pytest.mark.server
@@ -80,6 +81,21 @@ class TestAuthority:
 
         assert refused["error"]["code"] == "not_allowed"
         assert listener.named("error")[-1]["code"] == "not_signed_in"
+
+    async def test_a_program_is_no_client_of_a_person_whatever_it_says(self, stage: Stage, ana) -> None:
+        audit = AuditTrail(load_ring(stage.settings.data_dir))
+        async with change(stage.database, stage.rooms) as work:
+            _, secret = await api_tokens.create(work, audit, ana, name="x", days=1, scopes={Scope.READ, Scope.CHAT})
+        who = await stage.tokens.authenticate(stage.database, secret)
+        for one, given in ((who, {"token": secret}), (ana, {})):
+            listener = await stage.listener(one, door="web", **given)
+            sent = {"conversation_id": await stage.conversation(ana), "text": "Hello", "client_message_id": "1"}
+            assert (await listener.call("message.send", sent))["ok"]
+        async with stage.database.reading() as session:
+            doors = (await session.execute(select(Turn.door).order_by(Turn.created_at))).scalars().all()
+        await stage.tokens.aclose()
+
+        assert doors == ["socket", "web"]
 
     @pytest.mark.parametrize("end", ["session", "user", "membership"])
     async def test_whose_sign_in_ends_is_disconnected(self, stage: Stage, ana, end) -> None:
