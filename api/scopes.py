@@ -1,7 +1,9 @@
 """What a program's token may do: the one place that says which scope each request and each socket event needs."""
 
-from core.errors import NotAllowed
+from core.errors import NotAllowed, NotFound
 from core.permissions import Principal, Scope
+from core.store.asks import ORIGIN
+from core.views import ApprovalView
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER = frozenset({"auth", "setup", "tokens", "tickets", "password", "delegations", "identities", "services"})
@@ -38,10 +40,18 @@ def check_event(who: Principal, name: str) -> None:
     who.must_have(_EVENTS.get(name, Scope.ADMIN))
 
 
+def check_asked(who: Principal, view: ApprovalView) -> None:
+    """Raise NotFound when a token that may not read did not ask for this: from outside, or by chat where it may."""
+    is_its_own = view.requester_id == who.user_id and (view.origin == ORIGIN or who.may(Scope.CHAT))
+    if not who.may(Scope.READ) and not is_its_own:
+        message = "There is no such approval."
+        raise NotFound(message)
+
+
 def _is_one_approval(method: str, path: str) -> bool:
-    """Whether it looks at one approval: who asks may follow what they asked for, and nothing else."""
+    """Whether it looks at one approval, and at nothing in it: see `check_asked`."""
     parts = [part for part in path.split("/") if part]
-    return method in _SAFE and parts[:3] == ["api", "v1", "approvals"] and "".join(parts[3:]).startswith("apr_")
+    return method in _SAFE and parts[:-1] == ["api", "v1", "approvals"] and parts[-1].startswith("apr_")
 
 
 def _needed(method: str, path: str) -> Scope:

@@ -9,12 +9,13 @@ from pydantic import Field, StringConstraints
 from api.asks import Cost, Long, NewAsk, NewPreview, Short
 from api.mcp.tool import DEFAULT_SECONDS, MOST_SECONDS, Called, OneTool, Waited
 from api.rest.context import Context
+from api.scopes import check_asked
 from connectors.outside import MAX_NAME
 from core.digest import canonical
 from core.errors import Invalid
 from core.ids import Id
 from core.permissions import Principal, Role, Scope
-from core.store import programs
+from core.store import approvals, programs
 from core.text import SafeStr, SpokenStr
 from core.values import ApprovalState, Value
 from core.views import ApprovalView
@@ -126,6 +127,8 @@ class Asking:
 
         async def call(called: Called) -> dict[str, Any]:
             asked = StatusAsked.model_validate(called.arguments)
+            async with self._context.database.reading() as session:
+                check_asked(called.who, await approvals.one(session, called.who, asked.approval_id))
             return await self._wait(called, asked.approval_id, asked.wait_seconds)
 
         return OneTool(described, call)

@@ -9,9 +9,8 @@ from api.intake import Decided
 from api.rest.asks import Wait
 from api.rest.context import Here, PathId, Through, Who
 from api.rest.pages import Cursor, Limit, Page
-from core.errors import NotFound
+from api.scopes import check_asked
 from core.ids import ClientId
-from core.permissions import Scope
 from core.store import approvals, seen
 from core.store.decisions import GrantWish
 from core.store.work import change
@@ -69,9 +68,7 @@ async def get(here: Here, who: Who, door: Through, approval_id: PathId, wait: Wa
     async with here.database.reading() as session:
         found = await approvals.one(session, who, approval_id)
         news = await seen.is_news(session, who, approval_id)
-    if not who.may(Scope.READ) and found.requester_id != who.user_id:
-        message = "There is no such approval."
-        raise NotFound(message)
+    check_asked(who, found)
     if news:
         async with change(here.database, here.rooms) as work:
             await seen.note(work, here.audit, who, approval_id, door)

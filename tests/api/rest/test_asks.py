@@ -147,6 +147,8 @@ class TestScopes:
         assert (await http.get(f"/api/v1/approvals/{approval_id}")).status_code == 200
         assert (await http.get(f"/api/v1/approvals/{other}")).status_code == 404
         assert (await http.get("/api/v1/approvals")).status_code == 403
+        for inside in ("decisions", "seen", "grant-suggestion"):
+            assert (await http.get(f"/api/v1/approvals/{approval_id}/{inside}")).status_code == 403
         decision = {"verdict": "approve", "digest": "d", "decision_id": "1"}
         assert (await http.post(f"/api/v1/approvals/{approval_id}/decision", json=decision)).status_code == 403
         assert (await http.post("/api/v1/conversations", json={})).status_code == 403
