@@ -112,7 +112,7 @@ class Actions:
     async def _begun(self, called: Called, bound: BoundAction, arguments: dict[str, Any]) -> TurnView:
         who, direct = called.who, DirectCall(action=bound.name, arguments=arguments)
         await self._context.limits.check("message", who.user_id)
-        key = _client_id(called.key, direct) if called.key else new_id("cli")
+        key = _client_id(called.key) if called.key else new_id("cli")
         async with change(self._context.database, self._context.rooms) as work:
             conversation_id = await programs.conversation(work.session, who, DOOR)
             if conversation_id is None:
@@ -144,15 +144,15 @@ def tool_name(bound: BoundAction) -> str:
     return bound.name.replace(".", "__")
 
 
-def _client_id(key: str, direct: DirectCall) -> str:
+def _client_id(key: str) -> str:
     """Make the message's client id of a client's key: with other arguments the same key is refused by intake."""
-    del direct
     return f"mcp-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
 
 
 def _said(bound: BoundAction, arguments: dict[str, Any]) -> str:
     """Write the call as a person would read it in the conversation, its secrets masked."""
     try:
+        canonical(arguments)
         shown = canonical(mask(bound.spec.secrets, arguments)).decode()
     except ValueError as error:
         raise Invalid(f"{error}.") from error

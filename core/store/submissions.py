@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import select
 
 from core.clock import now
+from core.digest import canonical
 from core.errors import Busy, Conflict, NotAllowed, NotFound
 from core.events import ConversationUpdated, DurableEvent, MessageCreated, TurnQueued, TurnStarted
 from core.ids import Id, derived_id, new_id
@@ -65,7 +66,9 @@ async def add_message(
     earlier = await messages.sent_before(work.session, who, conversation_id, client_message_id)
     if earlier is not None:
         check_same(earlier, text)
-        return await work.session.get_one(Turn, earlier.turn_id), True
+        turn = await work.session.get_one(Turn, earlier.turn_id)
+        _check_same_call(turn, wishes.direct)
+        return turn, True
     message = _new_message(conversation, who, door, text, client_message_id, wishes)
     message.thread_id = await threads.root_of(work.session, conversation, wishes.reply_to_id)
     turn = await new_turn(work, conversation, who, door, message.id, wishes, turn_id=message.turn_id)
@@ -156,6 +159,13 @@ def check_same(earlier: Message, text: str) -> None:
     """Raise Conflict when the client id was used for another text."""
     if earlier.text != text:
         message = "This client_message_id was used for another text."
+        raise Conflict(message)
+
+
+def _check_same_call(earlier: Turn, direct: DirectCall | None) -> None:
+    """Raise Conflict when the client id was used for another call: a text shows only the beginning, without secrets."""
+    if canonical(earlier.direct) != canonical(direct and direct.model_dump()):
+        message = "This client_message_id was used for another call."
         raise Conflict(message)
 
 
