@@ -60,6 +60,14 @@ describe("what is known of consent", () => {
     const escalated = told(inbox(0), [["approval.updated", { approval: others }], ["approval.updated", { approval: { ...others, escalated_at: at(4), deciders: [{ user_id: "usr_1", name: "Olu", in_place_of: "Di" }] } }]]);
     assert.deepEqual(pendingApprovals(escalated).map((one) => one.id), ["apr_1"]);
   });
+  test("a request waits for who was given the right to decide it, and no longer for who lost that, as after a fresh fetch", () => {
+    const others = asked({ deciders: [{ user_id: "usr_2", name: "Ben" }] });
+    const gained = told(inbox(0), [["approval.updated", { approval: others }], ["approval.updated", { approval: two }]]);
+    assert.deepEqual([gained.mine, pendingApprovals(gained).map((one) => one.id)], [["apr_1"], ["apr_1"]]);
+    const lost = event(gained, 3, "approval.updated", { approval: others }, mbr);
+    assert.deepEqual([lost.mine, pendingApprovals(lost)], [[], []]);
+    assert.deepEqual([reduce(lost, { type: "mine", approvals: [] }).mine, reduce(gained, { type: "mine", approvals: [two] }).mine], [[], ["apr_1"]]);
+  });
   test("of very many deciders the server's word stays", () => {
     const many = asked({ deciders: Array.from({ length: 50 }, (_, place) => ({ user_id: `usr_x${place}`, name: "x" })) });
     const state = inbox(0, { approvals: [many] });

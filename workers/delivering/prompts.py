@@ -164,6 +164,9 @@ class Prompts:
             if approval is None or user is None or not ApprovalState(approval.state).is_open:
                 reason = "closed before it was reminded of"
                 raise NotWanted(reason)
+            if not await prompting.is_missed(session, row):
+                reason = "answered, or asked of others, before it was reminded of"
+                raise NotWanted(reason)
             view = await approvals.view_of(session, approval)
         until = quiet_until(user.quiet, user.time_zone, now())
         if until is not None and until < view.expires_at:

@@ -46,8 +46,12 @@ async def request_id(world: World, zoe: Principal) -> str:
 async def later(world: World, audit: AuditTrail, zoe: Principal, bo: Principal, request_id: str) -> str:
     """A delegation that begins tomorrow, made while a request waits."""
     at = now()
-    times = {"starts_at": at + timedelta(days=1), "ends_at": at + timedelta(days=2)}
-    wish = delegations.Wish(from_user_id=zoe.user_id, to_user_id=bo.user_id, **times)
+    wish = delegations.Wish(
+        from_user_id=zoe.user_id,
+        to_user_id=bo.user_id,
+        starts_at=at + timedelta(days=1),
+        ends_at=at + timedelta(days=2),
+    )
     async with change(world.database, world.rooms) as work:
         return (await delegations.create(work, audit, zoe, wish)).id
 
