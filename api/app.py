@@ -199,10 +199,10 @@ def build_doors(
     signing = Signing(database, ring, audit_trail, keys, Passwords(), limits, settings.refresh_token_days)
     proving = Proving(database, ring, audit_trail, signing, limits, settings.step_up_seconds)
     trips = Trips(database, settings.oidc)
-    intake = Intake(database, rooms, workflows, audit_trail, settings)
-    gateway = Gateway(settings, database, rooms, intake, keys, limits)
     reach = Reach(settings.smtp, settings.private_hosts, mcp_servers=settings.mcp_servers, plugins=settings.plugins)
     registry = Registry.load(native_connectors(database, settings.files_dir, reach))
+    intake = Intake(database, rooms, workflows, audit_trail, settings, registry)
+    gateway = Gateway(settings, database, rooms, intake, keys, limits)
     importer = Importer(database, registry, imported_kinds(reach, database, Sealer(ring)))
     context = Context(
         settings=settings,

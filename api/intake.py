@@ -12,6 +12,8 @@ from typing import Any, Literal
 import structlog
 
 from api import verdicts
+from api.outdated import Prospects
+from connectors.registry import Registry
 from core.errors import AssentError, Invalid, TooLarge, Unavailable
 from core.faults import crash_point
 from core.ids import Id, new_id
@@ -46,7 +48,6 @@ from core.views import ApprovalView, ConversationView, DoneView, TurnView, Works
 from workflows.handles import Workflows
 
 _log = structlog.get_logger()
-_MAX_COMMENT = 2000
 STARTS_AT_ONCE = 8
 
 
@@ -74,14 +75,21 @@ class Intake:
     """Takes in what people say and decide. One for each api process."""
 
     def __init__(
-        self, database: Database, rooms: Rooms, workflows: Workflows, audit: AuditTrail, settings: Settings
+        self,
+        database: Database,
+        rooms: Rooms,
+        workflows: Workflows,
+        audit: AuditTrail,
+        settings: Settings,
+        registry: Registry,
     ) -> None:
-        """Take what it writes to and whom it tells."""
+        """Take what it writes to, whom it tells, and what there is to consent to."""
         self._database = database
         self._rooms = rooms
         self._workflows = workflows
         self._audit = audit
         self._settings = settings
+        self._prospects = Prospects(registry)
         self._fresh = timedelta(seconds=settings.step_up_seconds)
         self._telling: set[asyncio.Task[None]] = set()
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -176,7 +184,7 @@ class Intake:
             update_id=verdicts.update_id(who, door, approval_id, decision_id),
             verdict=verdict,
             digest=digest,
-            comment=self._check_comment(comment),
+            comment=verdicts.check_comment(comment),
             arguments=arguments,
             remember=remember,
         )
@@ -201,10 +209,13 @@ class Intake:
             assurance = await sessions.assurance_of(work.session, who, self._fresh)
             answer = answer.model_copy(update={"assurance": assurance})
             made = await decisions.resolve(work.session, who, approval, answer, new_id("dec"))
-            refusal = verdicts.refused_at_the_door(approval, made)
-            refusal = refusal or verdicts.refused_wish(who, approval, made, answer)
-            refusal = refusal or verdicts.unanswered(approval, answer)
-            return await decisions.receive(work, self._audit, who, answer, made, refusal)
+            refusal, detail = verdicts.refused(who, approval, made, answer), None
+            if refusal is None and answer.verdict is DecisionVerdict.APPROVE:
+                edits = answer.arguments is not None
+                refusal, detail = await self._prospects.refusal(work.session, approval, edits=edits)
+            decision = await decisions.receive(work, self._audit, who, answer, made, refusal)
+            decision.detail = detail
+            return decision
 
     async def _judge(self, decision: Decision) -> Decision:
         try:
@@ -267,14 +278,6 @@ class Intake:
         if not text.strip():
             detail = "The text is blank."
             raise Invalid(detail)
-
-    def _check_comment(self, comment: str | None) -> str | None:
-        if comment is None or not _valid(comment).strip():
-            return None
-        if len(comment) > _MAX_COMMENT:
-            detail = f"A comment has at most {_MAX_COMMENT} characters."
-            raise Invalid(detail)
-        return comment
 
     async def aclose(self) -> None:
         """Wait for what is being told; the relay tells the rest."""

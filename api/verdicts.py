@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from api import outdated
 from connectors.asked import is_answered
 from core.clock import now
 from core.errors import (
@@ -21,11 +22,12 @@ from core.permissions import Principal
 from core.store import approvals, decisions, grants
 from core.store.decisions import Answer
 from core.tables.consent import Approval, Decision
-from core.text import check_json
+from core.text import check_json, check_text
 from core.values import ApprovalState, DecisionVerdict
 from core.views import ApprovalView
 from workflows import approval_rules
 
+_MAX_COMMENT = 2000
 _STEP_UP = "This needs a fresh proof of who you are: sign in again, or use your authenticator or passkey."
 _SAID = {
     "comment_required": "Say why: this one needs a comment.",
@@ -33,6 +35,7 @@ _SAID = {
     "too_many_edits": "It was changed too often: reject it, and ask anew.",
     "not_needed": "What you could consent to has been given; others are still to answer.",
 }
+_IN_VAIN = "Consent to this would lead to nothing now."
 _WISHES = {
     grants.NOT_OFFERED: "This one cannot be always allowed: decide about this call alone.",
     grants.NOT_MATCHING: "What you would always allow does not cover this very call.",
@@ -53,6 +56,18 @@ def check_same(earlier: Decision, answer: Answer) -> None:
         raise Conflict(message, reason="decision_id")
 
 
+def check_comment(comment: str | None) -> str | None:
+    """Give a comment as it is kept: none where it is blank. Raises Invalid."""
+    try:
+        text = check_text(comment or "")
+    except ValueError as error:
+        raise Invalid(f"{error}.".capitalize()) from error
+    if len(text) > _MAX_COMMENT:
+        detail = f"A comment has at most {_MAX_COMMENT} characters."
+        raise Invalid(detail)
+    return text if text.strip() else None
+
+
 def check_edit(verdict: DecisionVerdict, arguments: dict[str, Any] | None) -> None:
     """See that changed arguments can be taken at all; whether they can be used, a worker finds out. Raises Invalid."""
     if arguments is None:
@@ -64,6 +79,13 @@ def check_edit(verdict: DecisionVerdict, arguments: dict[str, Any] | None) -> No
         check_json(arguments)
     except ValueError as error:
         raise Invalid(f"arguments: {error}.") from error
+
+
+def refused(who: Principal, approval: Approval, made: DecisionMade | None, answer: Answer) -> str | None:
+    """Give the code of why an answer cannot count, by all that the request itself says; None when it may."""
+    return (
+        refused_at_the_door(approval, made) or refused_wish(who, approval, made, answer) or unanswered(approval, answer)
+    )
 
 
 def refused_at_the_door(approval: Approval, made: DecisionMade | None) -> str | None:
@@ -101,7 +123,10 @@ def unanswered(approval: Approval, answer: Answer) -> str | None:
 
 
 def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> AssentError:
-    """Make the error that tells a person why the answer does not count; `detail` says what is wrong with an edit."""
+    """Make the error that tells a person why the answer does not count.
+
+    `detail` says what is wrong with an edit, or why consent would be in vain.
+    """
     facts = {"state": approval.state, "decided_by": approval.decided_by_name, "approval_id": approval.id}
     if code == "not_allowed":
         return NotAllowed("You may not decide this one.", **facts)
@@ -117,10 +142,12 @@ def refusal(code: str, approval: ApprovalView, detail: str | None = None) -> Ass
         return StepUpRequired(_STEP_UP, **facts)
     if code in _WISHES:
         return Invalid(_WISHES[code], reason=code, **facts)
-    return _conflict(code, approval, facts)
+    return _conflict(code, approval, facts, detail)
 
 
-def _conflict(code: str, approval: ApprovalView, facts: dict[str, Any]) -> AssentError:
+def _conflict(code: str, approval: ApprovalView, facts: dict[str, Any], detail: str | None) -> AssentError:
+    if code in outdated.IN_VAIN:
+        return Conflict(detail or _IN_VAIN, reason=code, **facts)
     if code in _SAID:
         return Conflict(_SAID[code], reason=code, **facts)
     if code == decisions.LOST:

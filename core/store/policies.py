@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import String, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import now
@@ -21,12 +21,17 @@ from core.store.work import Work
 from core.tables.consent import Policy
 from core.tables.identity import Group, GroupMember
 from core.tables.people import Membership, User, Workspace
-from core.values import Value
+from core.values import OperationMode, Value
 from core.views import PolicyView
 
 MOST_KEPT = 500
 READERS = (Role.OWNER, Role.ADMIN, Role.APPROVER)
 WRITERS = (Role.OWNER, Role.ADMIN)
+
+_VERSION = select(func.max(Policy.version)).where(Policy.workspace_id == Workspace.id).scalar_subquery()
+_HOLDING = select(Workspace.operation_mode, func.coalesce(_VERSION, BUILT_IN_VERSION)).where(
+    Workspace.id == bindparam("workspace_id", type_=String())
+)
 
 
 class OtherVersion(Conflict):
@@ -68,6 +73,12 @@ class Documents:
                 self._kept.clear()
             self._kept[workspace_id] = known
         return known[1]
+
+
+async def holding(session: AsyncSession, workspace_id: str) -> tuple[OperationMode, int]:
+    """Give the operation mode and the version of the rules that hold now, in one look: each decision asks it."""
+    mode, version = (await session.execute(_HOLDING, {"workspace_id": workspace_id})).one()
+    return OperationMode(mode), version
 
 
 def _current_of(row: Policy) -> Current:

@@ -12,6 +12,8 @@ import socketio
 
 from api.intake import Intake
 from api.tokens import Tokens
+from connectors.registry import Registry
+from connectors.tasks.connector import TasksConnector
 from core.clock import now
 from core.errors import AssentError
 from core.ids import new_id
@@ -99,7 +101,14 @@ async def crowd(apart: Apart, furnished: Furnished, ledger: Ledger) -> AsyncIter
             same = accounts[number - PEOPLE].person_id if number >= PEOPLE else None
             accounts.append(await _account(database, tokens, workspace["id"], number, same))
         client = await connect(apart.address, "default", ring)
-        intake = Intake(database, LocalRooms(), Workflows(client), AuditTrail(ring), settings)
+        intake = Intake(
+            database,
+            LocalRooms(),
+            Workflows(client),
+            AuditTrail(ring),
+            settings,
+            Registry.load([TasksConnector(database)]),
+        )
         yield Crowd(accounts, intake, database)
         await intake.aclose()
 

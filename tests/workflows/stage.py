@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -14,6 +15,7 @@ from api.intake import Accepted, Decided, Intake
 from connectors.base import Connector
 from connectors.registry import Registry
 from core.clock import now
+from core.errors import Unavailable
 from core.ids import new_id
 from core.keys import KeyRing
 from core.permissions import Door, Principal, Role
@@ -56,7 +58,7 @@ class Stage(World):
         )
         self.ring = ring
         self.audit = AuditTrail(ring)
-        self.intake = Intake(database, self.rooms, self.workflows, self.audit, settings)
+        self.intake = Intake(database, self.rooms, self.workflows, self.audit, settings, registry)
         self.router = build_router(settings) if settings.models else Router((self.model,))
         self.parts: Parts = build_parts(
             settings, database, client, self.rooms, ring, registry, self.router, prefix=self.prefix
@@ -134,6 +136,15 @@ class Stage(World):
             "because" if verdict == "reject" else None,
             arguments,
         )
+
+    @asynccontextmanager
+    async def deciding(self, approval: ApprovalView) -> AsyncIterator[None]:
+        """Approve; Temporal is away until the block ends, so only then the approval's workflow hears of it."""
+        decision_id = new_id("dec")
+        with patch.object(self.workflows, "decide", side_effect=Unavailable("away")):
+            await self.decide(approval, decision_id=decision_id)
+        yield
+        await self.decide(approval, decision_id=decision_id)
 
     # What is to be seen
 

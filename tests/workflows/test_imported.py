@@ -142,8 +142,8 @@ class TestAChange:
         shown = await shop.import_all()
         sent = await shop.stage.send("make one", [ask("create_pet", **REX)], ["Done."])
         (consent,) = await shop.stage.pending()
-        await shop.review(shown, create_pet="money")
-        await shop.stage.decide(consent)
+        async with shop.stage.deciding(consent):
+            await shop.review(shown, create_pet="money")
 
         async def other():
             return [one for one in await shop.stage._pending() if one.id != consent.id]

@@ -9,6 +9,7 @@ from core.store.work import change
 from core.values import CallState, OperationMode, TurnState
 from tests.workflows.script import call
 from tests.workflows.stage import Stage
+from tests.world import eventually
 from workers.llm.port import ToolAnswered
 
 pytestmark = pytest.mark.server
@@ -44,14 +45,33 @@ class TestPolicy:
     async def test_what_was_approved_is_not_done_once_a_newer_rule_denies_it(self, stage: Stage, save):
         sent = await stage.send("go", [call("send", "hi")], ["It was not sent."])
         (approval,) = await stage.pending()
-        await save(0, {"name": "quiet", "when": {"action": "note.send"}, "verdict": "deny"})
 
-        await stage.decide(approval)
+        async with stage.deciding(approval):
+            await save(0, {"name": "quiet", "when": {"action": "note.send"}, "verdict": "deny"})
         await stage.ended(sent.turn_id)
 
         ((state, detail),) = [(one.state, one.detail) for one in await stage.calls(sent.turn_id)]
         assert (state, stage.notes.sent) == (CallState.NOT_RUN, [])
         assert "quiet" in (detail or "")
+
+    async def test_what_was_approved_is_asked_again_once_a_newer_version_wants_more(self, stage: Stage, save):
+        sent = await stage.send("go", [call("send", "hi")], ["Sent."])
+        (approval,) = await stage.pending()
+        ask = {"approvers": {"role": "owner"}, "comment_required": True}
+        async with stage.deciding(approval):
+            await save(0, {"name": "reasons", "when": {"action": "note.send"}, "verdict": "ask", "ask": ask})
+
+        async def other() -> bool:
+            return [one.id for one in await stage.pending()] != [approval.id]
+
+        await eventually(other)
+        (again,) = await stage.pending()
+        before = list(stage.notes.sent)
+        await stage.decide(again, "reject")
+        await stage.ended(sent.turn_id)
+
+        assert (before, again.rule) == ([], "reasons")
+        assert stage.notes.sent == []
 
     async def test_a_newer_version_that_still_asks_changes_nothing(self, stage: Stage, save):
         sent = await stage.send("go", [call("send", "hi")], ["Sent."])
@@ -69,9 +89,9 @@ class TestOperationMode:
         approver = await stage.person(stage.ana.workspace_id, Role.APPROVER)
         sent = await stage.send("go", [call("send", "hi")], ["It was not sent."])
         (approval,) = await stage.pending()
-        await stage.intake.change_mode(approver, OperationMode.EMERGENCY)
 
-        await stage.decide(approval)
+        async with stage.deciding(approval):
+            await stage.intake.change_mode(approver, OperationMode.EMERGENCY)
         await stage.ended(sent.turn_id)
 
         ((state, detail),) = [(one.state, one.detail) for one in await stage.calls(sent.turn_id)]

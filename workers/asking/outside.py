@@ -9,14 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.outside import OutsideAction, outside_action
 from core import policy
-from core.clock import now
-from core.consent import ConsentPlan, level
+from core.consent import ConsentPlan
 from core.digest import Bound, digest_of
 from core.ids import new_secret
 from core.masking import mask, unmask
-from core.policy.ruling import AskedNeed, AskedParty, AskedStage, Asking
-from core.store import asks, plans
-from core.store.asks import Wished
+from core.store import asks, plans, wishes
 from core.store.database import Database
 from core.tables.consent import Approval
 from core.values import CallVerdict
@@ -40,25 +37,8 @@ async def plan_of(
     """Give how people decide, and until when: as policy says, stricter where the asker wished. Raises CannotAsk."""
     plans.check_reason(ruling.asking, row.reason)
     resolved = await judge.resolve(session, ruling, row.workspace_id, row.requester_id)
-    wished = asks.asked_of(row).wished
-    plan = resolved.plan.model_copy(
-        update={
-            "exclude_requester": resolved.plan.exclude_requester or wished.exclude_requester,
-            "comment_required": resolved.plan.comment_required or wished.comment_required,
-            "assurance": max(resolved.plan.assurance, wished.assurance, key=level),
-            "may_remember": False,
-        }
-    )
-    if wished.names_people:
-        at = now()
-        named = await plans.resolve(session, _asking(wished), row.workspace_id, row.requester_id, at, judge.expiry)
-        plan = plan.model_copy(update={"only": named.plan.stages[0].needs[0].party})
+    plan = await wishes.as_wished(session, row, resolved.plan, judge.expiry)
     return plan, resolved.expires_at
-
-
-def _asking(wished: Wished) -> Asking:
-    party = AskedParty(roles=wished.roles, groups=wished.groups, users=wished.users)
-    return Asking(stages=(AskedStage(needs=(AskedNeed(party=party),)),))
 
 
 def bind_outside(

@@ -20,6 +20,8 @@ from api.gateway.serving import uvicorn_options
 from api.intake import Intake
 from api.limits import Limits, rates_of
 from api.tokens import Tokens
+from connectors.registry import Registry
+from connectors.tasks.connector import TasksConnector
 from core.clock import now
 from core.events import ConversationUpdated
 from core.ids import new_id
@@ -155,7 +157,8 @@ class Stage:
         ring = load_ring(settings.data_dir)
         trail = AuditTrail(ring)
         self.tokens = Tokens(ring, settings)
-        self.intake = Intake(database, self.rooms, self.workflows, trail, settings)  # type: ignore[arg-type]
+        registry = Registry.load([TasksConnector(database)])
+        self.intake = Intake(database, self.rooms, self.workflows, trail, settings, registry)  # type: ignore[arg-type]
         limits = Limits(rates_of(settings))
         self.gateway = Gateway(settings, database, self.rooms, self.intake, self.tokens, limits, poll_seconds=0.2)
         self.url = ""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from api.intake import Intake
+from connectors.registry import Registry
 from core.clock import now
 from core.consent import Party, asks
 from core.errors import AlreadyDecided, Conflict, DigestMismatch, Expired, NotAllowed, NotFound
@@ -65,8 +66,9 @@ def judge() -> Judge:
 
 
 @pytest.fixture
-def intake(world: World, audit: AuditTrail, settings: Settings, judge: Judge) -> Intake:
-    return Intake(world.database, world.rooms, judge, audit, settings)  # type: ignore[arg-type]
+def intake(world: World, desk: Desk, audit: AuditTrail, settings: Settings, judge: Judge) -> Intake:
+    registry = Registry.load([desk.notes])
+    return Intake(world.database, world.rooms, judge, audit, settings, registry)  # type: ignore[arg-type]
 
 
 async def show(desk: Desk, asked: Asked) -> bool:
