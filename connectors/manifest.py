@@ -78,6 +78,9 @@ def check_schema(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
         message = 'the schema of arguments must have type = "object" and additionalProperties = false'
         raise ValueError(message)
+    if [] in secret_paths(schema):
+        message = "the arguments as a whole cannot be a secret: say which of them are"
+        raise ValueError(message)
     if any("$ref" in part or "$dynamicRef" in part for part in _nested(schema)):
         message = "the schema of arguments must not refer to another ($ref)"
         raise ValueError(message)

@@ -47,16 +47,25 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str | None, Any]]:
 
 
 def mask(paths: Sequence[Path] | None, arguments: Any) -> Any:
-    """Give the arguments with MASK for each secret; what is not there, or null, stays so."""
+    """Give the arguments with MASK for each secret; what is not there, or null, stays so.
+
+    Arguments stay an object: where they are a secret as a whole, each of them is one.
+    """
+    if isinstance(arguments, Mapping) and any(not path for path in paths or ()):
+        return dict.fromkeys(arguments, MASK)
+    return _masked(paths, arguments)
+
+
+def _masked(paths: Sequence[Path] | None, arguments: Any) -> Any:
     if not paths or arguments is None:
         return arguments
     if any(not path for path in paths):
         return MASK
     if isinstance(arguments, Mapping):
-        return {name: mask(_below(paths, name), value) for name, value in arguments.items()}
+        return {name: _masked(_below(paths, name), value) for name, value in arguments.items()}
     if isinstance(arguments, list):
         inner = _below(paths, None)
-        return [mask(inner, item) for item in arguments]
+        return [_masked(inner, item) for item in arguments]
     return arguments
 
 
@@ -88,7 +97,7 @@ def unmask(paths: Sequence[Path] | None, old: Any, new: Any) -> Any:
         return {name: unmask(_below(paths, name), known.get(name), value) for name, value in new.items()}
     before = old if isinstance(old, list) else []
     inner = _below(paths, None)
-    if new == mask(paths, before):
+    if new == _masked(paths, before):
         return before
     return [_item(inner, before, item) for item in new]
 
@@ -96,7 +105,7 @@ def unmask(paths: Sequence[Path] | None, old: Any, new: Any) -> Any:
 def _item(paths: Sequence[Path], old: list[Any], item: Any) -> Any:
     if not has_mask(paths, item):
         return item
-    same = [one for one in old if mask(paths, one) == item]
+    same = [one for one in old if _masked(paths, one) == item]
     if not same or any(one != same[0] for one in same):
         message = "It is not clear which masked value of a list is meant: write the value."
         raise ValueError(message)

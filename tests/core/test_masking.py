@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.manifest import check_schema
 from core.masking import MASK, has_mask, mask, same_masked, scrub, secret_paths, unmask
 
 SECRET = {"type": "string", "x-secret": True}
@@ -34,6 +35,11 @@ REAL: dict[str, Any] = {
     "either": {"key": "kkkk"},
     "keys": ["k1", "k2"],
 }
+WHOLE = [
+    {"x-secret": True},
+    {"allOf": [{"x-secret": True}]},
+    {"properties": {"a": {}}, "anyOf": [{}, {"x-secret": True}]},
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -116,3 +122,16 @@ class TestSameMasked:
     def test_masked_arguments_can_be_the_real_ones(self):
         assert same_masked(mask(PATHS, REAL), REAL)
         assert not same_masked(mask(PATHS, REAL), REAL | {"host": "b"})
+
+
+class TestAWhole:
+    @pytest.mark.parametrize("schema", WHOLE)
+    def test_what_is_secret_as_a_whole_stays_an_object(self, schema):
+        assert mask(secret_paths(schema), {"a": {"b": 1}, "c": "d"}) == {"a": MASK, "c": MASK}
+
+    @pytest.mark.parametrize("schema", WHOLE)
+    def test_no_action_may_have_such_arguments(self, schema):
+        whole = {"type": "object", "additionalProperties": False} | schema
+        described = whole | {"properties": {"a": {"type": "string", "description": "A."}}}
+        with pytest.raises(ValueError, match="as a whole"):
+            check_schema(described)

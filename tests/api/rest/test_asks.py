@@ -375,6 +375,20 @@ class TestHostile:
 async def shared_ana(shared: House) -> Person:
     return await shared.person(await shared.workspace(), Role.OWNER)
 
+    async def test_a_schema_that_hides_all_arguments_is_refused(self, ana):
+        made = await ask(ana, schema={"type": "object", "additionalProperties": False, "x-secret": True})
+
+        assert (made.status_code, "as a whole" in made.json()["detail"]) == (422, True)
+
+    async def test_one_odd_row_takes_no_list_away(self, house, ana):
+        odd, plain = (await ask(ana)).json()["id"], (await ask(ana, client_key="k-2")).json()["id"]
+        async with house.database.writing() as session:
+            (await session.get_one(Approval, odd)).secrets = [[]]
+        shown = {one["id"]: one["arguments"] for one in (await ana.ask("GET", "/approvals")).json()["items"]}
+
+        assert set(shown) == {odd, plain}
+        assert set(shown[odd].values()) == {"••••••"}
+
 
 class TestWebhooks:
     async def test_the_secret_is_shown_once_and_sealed(self, house, ana):
