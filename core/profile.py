@@ -1,6 +1,7 @@
 """What a person says about themselves to the assistant: checked where it comes in."""
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -13,6 +14,8 @@ MOST_PREFERENCES = 20
 _LOCALE = re.compile(
     r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-(?:[A-Za-z]{2}|[0-9]{3}))?(-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
 )
+_CONTROL = frozenset({"Cc", "Zl", "Zp"})
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _LANGUAGE, _SCRIPT, _REGION = 3, 4, 2
 
 
@@ -52,7 +55,23 @@ def check_preferences(preferences: dict[str, str]) -> dict[str, str]:
     return preferences
 
 
-PersonName = Annotated[SpokenStr, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+def check_name(name: str) -> str:
+    """Return the name; ValueError when it has line breaks, or characters that control how text is shown."""
+    if name != clean_name(name):
+        message = "a name is one line, without control characters"
+        raise ValueError(message)
+    return name
+
+
+def clean_name(name: str) -> str:
+    """Give the name without what `check_name` refuses. What joins letters (U+200C, U+200D) is part of names."""
+    kept = (one for one in name if unicodedata.category(one) not in _CONTROL)
+    return "".join(one for one in kept if unicodedata.bidirectional(one) not in _TURNING)
+
+
+PersonName = Annotated[
+    SpokenStr, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(check_name)
+]
 """How others see a person."""
 Locale = Annotated[SafeStr, StringConstraints(max_length=35), AfterValidator(check_locale)]
 """A language tag, such as `de-AT`."""

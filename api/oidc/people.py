@@ -12,6 +12,7 @@ from core.clock import now
 from core.errors import NotAllowed, NotSignedIn, ProofFailed
 from core.oidc_entries import OidcEntry
 from core.permissions import Principal, Role
+from core.profile import clean_name
 from core.store import oidc_accounts, people
 from core.store.audit import AuditTrail
 from core.store.database import Database
@@ -111,7 +112,7 @@ class OidcPeople:
     async def _newcomer(
         self, work: Work, claims: Claims, email: str, role: Role, home: str | None, actor: str
     ) -> Found:
-        name = " ".join((claims.name or email.partition("@")[0]).split())[:100]
+        name = clean_name(" ".join((claims.name or "").split()))[:100] or email.partition("@")[0][:100]
         person = await people.create_person(
             work, self._audit, email=email, name=name, password_hash=None, role=role, workspace_id=home, actor=actor
         )

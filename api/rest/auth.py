@@ -8,15 +8,15 @@ from pydantic import Field, StringConstraints
 from api.rest.context import Here, PerhapsWho, Who, address_of
 from api.signing import SignedIn
 from core.passwords import Password, TypedPassword
+from core.profile import PersonName
 from core.store import people
-from core.text import SafeStr, SpokenStr
+from core.text import SafeStr
 from core.values import Value
 from core.views import PersonView
 
 router = APIRouter(tags=["auth"])
 
 Email = Annotated[SafeStr, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
-PersonName = Annotated[SpokenStr, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Secret = Annotated[SafeStr, StringConstraints(min_length=1, max_length=200)]
 _EMAIL = "ana@example.com"
 _PASSWORD = "a sentence only Ana knows"  # noqa: S105  # an example in the API's description

@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request, status
 from pydantic import Field
 
-from api.rest.auth import Email, PersonName, Secret
+from api.rest.auth import Email, Secret
 from api.rest.context import Here, PathId, Proved, Who, address_of
 from api.rest.pages import Cursor, Limit, Page
 from api.signing import SignedIn
 from core.passwords import Password
 from core.permissions import Role
+from core.profile import PersonName
 from core.store import invitations
 from core.store.work import change
 from core.values import Value

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, status
 from pydantic import Field
 
-from api.rest.auth import PersonName
 from api.rest.context import Here, PathId, Who
 from api.rest.pages import Cursor, Limit, Page
 from api.rest.tokens import MadeToken
 from core.permissions import Role, Scope
+from core.profile import PersonName
 from core.store import api_tokens, services
 from core.store.work import change
 from core.values import Value

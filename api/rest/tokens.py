@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from pydantic import Field
 
-from api.rest.auth import PersonName
 from api.rest.context import Here, PathId, Who
 from api.rest.pages import Cursor, Limit, Page
 from core.permissions import Scope
+from core.profile import PersonName
 from core.store import api_tokens
 from core.store.work import change
 from core.values import Value
