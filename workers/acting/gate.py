@@ -220,7 +220,7 @@ class Gate:
 
 
 def arguments_digest(call: ToolCall) -> str:
-    """Give the SHA-256, in hex, of the canonical JSON of a call's arguments; secrets are masked, lest one guesses them."""
+    """Give the SHA-256, in hex, of the canonical JSON of a call's arguments, secrets masked: they could be guessed."""
     return hashlib.sha256(canonical(mask(call.secrets, call.arguments))).hexdigest()
 
 

@@ -15,10 +15,10 @@ from core.store import deciders, groups
 from core.store.audit import AuditTrail
 from core.store.plans import MORE_WANTED
 from core.store.work import change
-from core.tables.consent import Approval, Decision, Delegation, Policy
+from core.tables.consent import Approval, Decision, Delegation, Grant, Policy
 from core.tables.records import AuditRow
 from core.tables.work import ToolCall
-from core.values import ApprovalState, CallState, DecisionVerdict
+from core.values import ApprovalState, CallState, CallVerdict, DecisionVerdict
 from tests.workers.acting.desk import Asked, Desk
 from workers.acting.gate import arguments_digest
 from workers.calling import bind
@@ -157,18 +157,23 @@ NO_STRICTER: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture
+async def people(desk: Desk) -> None:
+    """Another owner, an admin, and a group with a member."""
+    here = desk.asker.workspace_id
+    await desk.world.person(here, Role.OWNER)
+    await desk.world.person(here, Role.ADMIN)
+    member = await desk.world.person(here)
+    async with change(desk.world.database, desk.world.rooms) as work:
+        audit = AuditTrail(desk.ring)
+        group = await groups.create(work, audit, desk.owner, "finance", "")
+        await groups.add(work, audit, desk.owner, group.id, member.user_id)
+
+
 class TestOneConsent:
     @pytest.fixture
-    async def consent(self, desk: Desk) -> Given:
-        """An owner's, to a request that any owner could decide; an admin and a group's member are there too."""
-        here = desk.asker.workspace_id
-        await desk.world.person(here, Role.OWNER)
-        await desk.world.person(here, Role.ADMIN)
-        member = await desk.world.person(here)
-        async with change(desk.world.database, desk.world.rooms) as work:
-            audit = AuditTrail(desk.ring)
-            group = await groups.create(work, audit, desk.owner, "finance", "")
-            await groups.add(work, audit, desk.owner, group.id, member.user_id)
+    async def consent(self, desk: Desk, people: None) -> Given:
+        """An owner's, to a request that any owner could decide."""
         made = await given(desk, asks(OWNER))
         await made.vote(desk.owner)
         return made
@@ -310,6 +315,32 @@ class TestEnough:
         assert (await desk.act(asked)).state is CallState.DONE
 
 
+class TestAlwaysAllowed:
+    @pytest.mark.parametrize(
+        ("ask", "state"),
+        [
+            (LONE | {"may_remember": True}, CallState.DONE),
+            (LONE, CallState.DONE),
+            (LONE | {"may_remember": False}, CallState.AWAITING),
+            *((STRICTER[name] | {"may_remember": True}, CallState.AWAITING) for name in STRICTER if name != "user"),
+        ],
+    )
+    async def test_is_only_what_who_allowed_it_could_consent_to_now(
+        self, desk: Desk, people: None, ask: dict[str, Any], state: CallState
+    ):
+        made = await given(desk, asks(OWNER))
+        await made.vote(desk.owner)
+        await desk.world.alter(Approval, made.approval_id, decision_id=made.votes[0].decision_id)
+        grant = _grant(made.asked.call, made.approval_id, desk.owner)
+        await desk.world.add(grant)
+        later = await desk.call("send", place=1)
+        allowed = {"verdict": CallVerdict.ALLOW, "state": CallState.PROPOSED, "grant_id": grant.id}
+        await desk.world.alter(ToolCall, later.call.id, **allowed)
+        await save(desk, ask=ask)
+
+        assert (await desk.act(later)).state is state
+
+
 class TestRecord:
     async def test_says_which_rules_let_it_run_and_with_what(self, desk: Desk):
         made = await given(desk, asks(OWNER))
@@ -328,6 +359,21 @@ class TestRecord:
         same = ToolCall.model_validate({**other.model_dump(), "arguments": {"text": "4321"}})
 
         assert arguments_digest(other) == arguments_digest(same) != arguments_digest(call)
+
+
+def _grant(call: ToolCall, approval_id: str, who: Principal) -> Grant:
+    return Grant(
+        id=new_id("grt"),
+        workspace_id=call.workspace_id,
+        user_id=call.user_id,
+        action=call.action,
+        schema_digest=call.schema_digest,
+        patterns={"text": {"kind": "exact", "value": "x"}},
+        approval_id=approval_id,
+        granted_by=who.user_id,
+        created_at=now() - MINUTE,
+        expires_at=now() + timedelta(days=1),
+    )
 
 
 def _delegation(away: Principal, deputy: Principal) -> Delegation:
