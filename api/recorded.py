@@ -41,6 +41,9 @@ _REFUSALS = {
     "already_decided": "somebody had decided before",
     "digest_mismatch": "it was not what was shown",
     "closed": "the request was lost",
+    "action_changed": "the action was not as it was asked any more",
+    "denied_now": "the rules denied it by then",
+    "emergency": "the workspace was in emergency mode",
 }
 _FAILED = frozenset({CallState.FAILED, CallState.NOT_RUN, CallState.UNKNOWN})
 
