@@ -136,6 +136,9 @@ def _check_part(part: Any) -> None:
     if not isinstance(part, dict) or not isinstance(part.get("properties", {}), dict):
         message = "a part of it is no schema"
         raise ValueError(message)  # noqa: TRY004 - it says something wrong, as any other part that is refused
+    if not all(str(name).strip() for name in part.get("properties", {})):
+        message = "an argument in it has no name"
+        raise ValueError(message)
     if isinstance(part.get("enum"), list) and len(part["enum"]) > MAX_CHOICES:
         message = f"an enum has more than {MAX_CHOICES} values"
         raise ValueError(message)

@@ -86,6 +86,11 @@ def _shown(before: str, one: str) -> str:
     return f"[U+{ord(one):04X}]"
 
 
+def on_a_line(text: str) -> str:
+    """Reveal a text, with line ends and tabs as marks: somebody's words cannot pass for lines of ours."""
+    return reveal(text).replace("\n", "⏎").replace("\t", "⇥")
+
+
 def has_hidden(text: str) -> bool:
     """Whether there is something in a text that `reveal` writes out."""
     return reveal(text) != text

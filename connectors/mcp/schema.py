@@ -85,6 +85,7 @@ class _Cleaner:
         elif word == "enum" and isinstance(value, list) and len(value) <= MAX_CHOICES:
             clean[word] = value
         elif word == "properties" and isinstance(value, Mapping):
+            _check_names(value)
             clean[word] = {name: _masked(name, self.part(one, depth, through)) for name, one in value.items()}
         elif word in _INSIDE and isinstance(value, Mapping | bool):
             clean[word] = self.part(value, depth, through)
@@ -115,6 +116,12 @@ class _Cleaner:
                 raise BadSchema(message)
             found = found[name]
         return found
+
+
+def _check_names(properties: Mapping[str, Any]) -> None:
+    if not all(name.strip() for name in properties):
+        message = "an argument has no name"
+        raise BadSchema(message)
 
 
 def _masked(name: str, part: Any) -> Any:

@@ -150,6 +150,11 @@ class TestASchema:
 
         assert offer.warnings == ("run: the server calls arguments secret; its word was dropped, people see them.",)
 
+    @pytest.mark.parametrize("name", ["", "  "])
+    def test_an_argument_has_a_name(self, name):
+        with pytest.raises(BadSchema, match="no name"):
+            arguments_schema({"type": "object", "properties": {"a": {"type": "object", "properties": {name: {}}}}})
+
     def test_what_has_the_name_of_a_secret_is_one(self):
         inner = {"type": "object", "properties": {"password": {"type": ["string", "null"]}}}
         properties = {"api_key": {"$ref": "#/$defs/key"}, "max_tokens": {"type": "integer"}, "login": inner}

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core.text import MAX_DEPTH, SafeStr, SpokenStr, check_json, check_text, clean_text, has_hidden, is_hidden, reveal
+from core.text import (
+    MAX_DEPTH,
+    SafeStr,
+    SpokenStr,
+    check_json,
+    check_text,
+    clean_text,
+    has_hidden,
+    is_hidden,
+    on_a_line,
+    reveal,
+)
 
 any_text = st.text(st.characters(exclude_categories=[]))
 
@@ -88,6 +99,9 @@ class TestReveal:
     )
     def test_writes_out_what_hides(self, text: str, shown: str):
         assert reveal(text) == shown
+
+    def test_on_a_line_there_is_one(self):
+        assert on_a_line("a\n\tb\r\u2028c") == "a⏎⇥b[U+000D][U+2028]c"
 
     @given(any_text)
     def test_what_it_wrote_has_nothing_hidden_but_what_symbols_take(self, text: str):

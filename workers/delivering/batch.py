@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.codes import code_of
 from core.ids import secret_hash
 from core.outgoing import Button, Headline, Link, OutMessage, Part, Plain, Quoted
-from core.text import reveal
+from core.text import on_a_line, reveal
 from core.values import ApprovalState
 from core.views import ApprovalView
 from workers.delivering.prompt import (
@@ -46,7 +46,7 @@ def write_batch(views: Sequence[ApprovalView], reader: Reader) -> OutMessage:
     first = views[0]
     risk = RISKS.get(first.risk, first.risk.upper())
     parts: list[Part] = [Headline(text=f"{risk}: {len(views)} requests for {first.action}")]
-    parts.append(Plain(text=f"{reveal(first.requester_name) or 'A program'} asks. Each can be answered by itself."))
+    parts.append(Plain(text=f"{on_a_line(first.requester_name) or 'A program'} asks. Each can be answered by itself."))
     for number, view in enumerate(views, 1):
         parts += _item(number, view, reader.zone)
     open_ones = [number for number, view in enumerate(views, 1) if wants_buttons(view, reader)]
@@ -75,12 +75,12 @@ def _by_code(views: Sequence[ApprovalView], reader: Reader) -> list[Part]:
 
 
 def _item(number: int, view: ApprovalView, zone: str | None) -> list[Part]:
-    parts: list[Part] = [Headline(text=f"{number}. {reveal(view.title)[:200]}"), *standing(view, zone)]
+    parts: list[Part] = [Headline(text=f"{number}. {on_a_line(view.title)[:200]}"), *standing(view, zone)]
     if view.state != ApprovalState.PENDING:
         return parts
     if view.preview.summary:
-        parts.append(Plain(text=reveal(view.preview.summary)[:200]))
-    parts += [Plain(text=f"Warning: {reveal(warning)}") for warning in view.preview.warnings]
+        parts.append(Plain(text=on_a_line(view.preview.summary)[:200]))
+    parts += [Plain(text=f"Warning: {on_a_line(warning)}") for warning in view.preview.warnings]
     parts += facts_of(view)[0]
     parts.append(Plain(text=effect_of(view)))
     if view.reason:

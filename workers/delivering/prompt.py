@@ -11,7 +11,7 @@ from core.consent import Assurance, level
 from core.ids import secret_hash
 from core.outgoing import Button, Fact, Headline, Link, OutMessage, Part, Plain, Quoted
 from core.store.approvals import QUESTION
-from core.text import is_hidden, reveal
+from core.text import has_hidden, on_a_line, reveal
 from core.values import ApprovalState, Value
 from core.views import MAX_COST, ApprovalView, VoteView
 
@@ -105,18 +105,18 @@ def _wants_form(view: ApprovalView) -> bool:
 
 
 def _headline(view: ApprovalView) -> str:
-    return f"{RISKS.get(view.risk, view.risk.upper())}: {reveal(view.title)[:MOST_CHARACTERS]}"
+    return f"{RISKS.get(view.risk, view.risk.upper())}: {on_a_line(view.title)[:MOST_CHARACTERS]}"
 
 
 def _head(view: ApprovalView, reader: Reader) -> Iterator[Part]:
     yield from standing(view, reader.zone)
-    asker = reveal(view.requester_name) or "A program"
-    edited = f", changed by {reveal(view.edited_by_name)}" if view.edited_by_name else ""
+    asker = on_a_line(view.requester_name) or "A program"
+    edited = f", changed by {on_a_line(view.edited_by_name)}" if view.edited_by_name else ""
     asked = f"In the middle of {view.action}" if view.origin == QUESTION else f"{asker} asks for {view.action}"
-    yield Plain(text=f"{asked}{edited}. {reveal(view.preview.summary)}".strip())
+    yield Plain(text=f"{asked}{edited}. {on_a_line(view.preview.summary)}".strip())
     for warning in view.preview.warnings:
-        yield Plain(text=f"Warning: {reveal(warning)}")
-    if any(is_hidden(one) for one in json.dumps(view.arguments, ensure_ascii=False)):
+        yield Plain(text=f"Warning: {on_a_line(warning)}")
+    if has_hidden(json.dumps(view.arguments, ensure_ascii=False)):
         yield Plain(text="Warning: it contains hidden characters, shown as [U+....].")
 
 
@@ -133,16 +133,18 @@ def _ended(view: ApprovalView, zone: str | None) -> str:
     text = _ENDED.get(ApprovalState(view.state), view.state)
     if view.decided_by_name and view.state in {ApprovalState.APPROVED, ApprovalState.REJECTED}:
         door = view.decided_door or ""
-        text += f" by {reveal(view.decided_by_name)}" + (f" on {_DOORS.get(door, door.capitalize())}" if door else "")
+        text += f" by {on_a_line(view.decided_by_name)}" + (
+            f" on {_DOORS.get(door, door.capitalize())}" if door else ""
+        )
     at = f", {_clock(view.decided_at, zone)}" if view.decided_at else ""
-    comment = f": {reveal(view.comment)[:MOST_CHARACTERS]}" if view.comment else ""
+    comment = f": {on_a_line(view.comment)[:MOST_CHARACTERS]}" if view.comment else ""
     return f"{text}{at}{comment}."
 
 
 def facts_of(view: ApprovalView, most: int = MOST_CHARACTERS) -> tuple[list[Part], bool]:
     """Give each argument and change as a part, values cut at `most` characters, and whether these are all of them."""
     named = _named(view)
-    parts: list[Part] = [Fact(label=reveal(label)[:80], text=_cut(text, most)) for label, text in named[:MOST_FACTS]]
+    parts: list[Part] = [Fact(label=on_a_line(label)[:80], text=_cut(text, most)) for label, text in named[:MOST_FACTS]]
     return parts, len(named) <= MOST_FACTS
 
 
@@ -153,27 +155,32 @@ def is_cut(view: ApprovalView, most: int = MOST_CHARACTERS) -> bool:
 
 def _named(view: ApprovalView) -> list[tuple[str, str]]:
     changes = [(f"{change.label} (change)", _arrow(change.before, change.after)) for change in view.preview.changes]
-    return [*_flat("", view.arguments), *changes]
+    return [*_flat(None, view.arguments), *changes]
 
 
 def _arrow(before: str | None, after: str | None) -> str:
     return f"{before if before is not None else '(nothing)'} → {after if after is not None else '(nothing)'}"
 
 
-def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
+def _flat(name: str | None, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _flat(f"{name}.{key}" if name else str(key), item)
+            yield from _flat(_step(key) if name is None else f"{name}.{_step(key)}", item)
     elif isinstance(value, list) and value:
         for place, item in enumerate(value, 1):
             yield from _flat(f"{name}[{place}]", item)
-    elif name:
+    elif name is not None:
         yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _step(key: str) -> str:
+    """Write a name; one that nobody would see in quotes."""
+    return key if key.strip() else json.dumps(key)
 
 
 def _cut(text: str, most: int) -> str:
     """Show a value on few lines: line ends as a mark, what is hidden as its number, the rest counted."""
-    shown = reveal(text[: most * 2]).replace("\n", "⏎").replace("\t", "⇥")
+    shown = on_a_line(text[: most * 2])
     strange = " (letters of several alphabets)" if _mixes_alphabets(text) else ""
     more = len(text) - most
     return f"{shown[:most]}… +{more} more{strange}" if more > 0 else f"{shown}{strange}"
@@ -227,18 +234,18 @@ def _why_not_here(view: ApprovalView, reader: Reader) -> Iterator[Part]:
     elif view.plan.comment_required and reader.token is None:
         yield Plain(text="This needs a comment, so it is decided on the web.")
     elif _wants_form(view):
-        names = ", ".join(reveal(one)[:40] for one in (view.arguments_schema or {}).get("properties", {}))
+        names = ", ".join(on_a_line(one)[:40] for one in (view.arguments_schema or {}).get("properties", {}))
         yield Plain(text=f"It asks for: {names}. This is answered on the web.")
 
 
 def _vote(vote: VoteView) -> str:
-    seat = f" for {reveal(vote.in_place_of)}" if vote.in_place_of else ""
+    seat = f" for {on_a_line(vote.in_place_of)}" if vote.in_place_of else ""
     verb = "approved" if vote.verdict == "approve" else "rejected"
-    return f"{reveal(vote.name)}{seat} {verb}"
+    return f"{on_a_line(vote.name)}{seat} {verb}"
 
 
 def _who(view: ApprovalView) -> str:
-    names = [reveal(one.name) for one in view.deciders[:4]]
+    names = [on_a_line(one.name) for one in view.deciders[:4]]
     more = len(view.deciders) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
     needed = sum(need.count for need in view.plan.stages[min(view.stage, len(view.plan.stages) - 1)].needs)
@@ -249,7 +256,7 @@ def _who(view: ApprovalView) -> str:
 
 def write_reminder(views: Sequence[ApprovalView], link: str | None, zone: str | None) -> OutMessage:
     """Tell somebody again of what waits for them."""
-    lines = [f"Still waiting for you: {reveal(one.title)}, until {when(one.expires_at, zone)}." for one in views]
+    lines = [f"Still waiting for you: {on_a_line(one.title)}, until {when(one.expires_at, zone)}." for one in views]
     links = (Link(text="Open it", url=link),) if link else ()
     return OutMessage(parts=(*(Plain(text=line) for line in lines), *links))
 

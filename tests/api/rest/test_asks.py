@@ -127,6 +127,27 @@ class TestAsking:
 
         assert (await ask(viewer)).status_code == 403
 
+    async def test_a_schema_that_hides_all_arguments_is_refused(self, ana):
+        made = await ask(ana, schema={"type": "object", "additionalProperties": False, "x-secret": True})
+
+        assert (made.status_code, "as a whole" in made.json()["detail"]) == (422, True)
+
+    async def test_a_schema_with_an_argument_without_a_name_is_refused(self, ana):
+        made = await ask(ana, schema={"type": "object", "additionalProperties": False, "properties": {"": {}}})
+
+        assert (made.status_code, "no name" in made.json()["detail"]) == (422, True)
+
+    async def test_one_odd_row_takes_no_list_away(self, house, ana):
+        odd, plain = (await ask(ana)).json()["id"], (await ask(ana, client_key="k-2")).json()["id"]
+        async with house.database.writing() as session:
+            for one in (odd, plain):
+                (await session.get_one(Approval, one)).state = "pending"
+            (await session.get_one(Approval, odd)).secrets = [[]]
+        shown = {one["id"]: one["arguments"] for one in (await ana.ask("GET", "/approvals")).json()["items"]}
+
+        assert set(shown) == {odd, plain}
+        assert set(shown[odd].values()) == {"••••••"}
+
 
 def _waiting(person: Person, number: int) -> Approval:
     return Approval(
@@ -374,20 +395,6 @@ class TestHostile:
 @pytest.fixture(scope="module")
 async def shared_ana(shared: House) -> Person:
     return await shared.person(await shared.workspace(), Role.OWNER)
-
-    async def test_a_schema_that_hides_all_arguments_is_refused(self, ana):
-        made = await ask(ana, schema={"type": "object", "additionalProperties": False, "x-secret": True})
-
-        assert (made.status_code, "as a whole" in made.json()["detail"]) == (422, True)
-
-    async def test_one_odd_row_takes_no_list_away(self, house, ana):
-        odd, plain = (await ask(ana)).json()["id"], (await ask(ana, client_key="k-2")).json()["id"]
-        async with house.database.writing() as session:
-            (await session.get_one(Approval, odd)).secrets = [[]]
-        shown = {one["id"]: one["arguments"] for one in (await ana.ask("GET", "/approvals")).json()["items"]}
-
-        assert set(shown) == {odd, plain}
-        assert set(shown[odd].values()) == {"••••••"}
 
 
 class TestWebhooks:
