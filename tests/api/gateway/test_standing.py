@@ -87,8 +87,8 @@ class TestAuthority:
         async with change(stage.database, stage.rooms) as work:
             _, secret = await api_tokens.create(work, audit, ana, name="x", days=1, scopes={Scope.READ, Scope.CHAT})
         who = await stage.tokens.authenticate(stage.database, secret)
-        for one, given in ((who, {"token": secret}), (ana, {})):
-            listener = await stage.listener(one, door="web", **given)
+        for one, token in ((who, secret), (ana, stage.token(ana))):
+            listener = await stage.listener(one, door="web", token=token)
             sent = {"conversation_id": await stage.conversation(ana), "text": "Hello", "client_message_id": "1"}
             assert (await listener.call("message.send", sent))["ok"]
         async with stage.database.reading() as session:
