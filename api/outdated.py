@@ -103,7 +103,10 @@ class Prospects:
         return (DENIED, f"The rules deny this now: {rule}.") if rule is not None else (None, None)
 
     def _changed(self, row: Approval) -> str | None:
-        """Say how its action is another now. A program's own, whose schema takes time to check, is what it was."""
+        """Say how its action is another now, unless that has it asked again, as the gate does with a turn's.
+
+        A program's own action, whose schema takes time to check, is what it was.
+        """
         registry = self.registry.of(row.workspace_id)
         connectors = {manifest.id for manifest in registry.manifests()}
         is_own = row.origin == asks.ORIGIN and row.action.partition(".")[0] not in connectors
@@ -114,7 +117,7 @@ class Prospects:
         except AssentError as error:
             return error.detail
         same = action.schema_digest == row.bound.get("schema_digest", action.schema_digest)
-        return None if same else "The action has changed since this was asked."
+        return None if same or row.origin != asks.ORIGIN else "The action has changed since this was asked."
 
     def _action_of(self, row: Approval) -> BoundAction | OutsideAction:
         if row.origin == asks.ORIGIN:
