@@ -244,7 +244,7 @@ class TestApproving:
         status, reason, _ = await decide(ana, approval_id)
 
         # A turn's is asked again by the gate, as the action is now.
-        assert (status, reason) == {"turn": (200, None), "ask": (409, "action_changed")}[origin]
+        assert (status, reason) == {"turn": (200, None), "service": (409, "action_changed")}[origin]
 
     async def test_is_refused_as_any_other_answer_first(self, house, bo, ana, workspace_id, approval_id):
         await save(house, workspace_id, "*", "deny")
