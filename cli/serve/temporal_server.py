@@ -11,6 +11,7 @@ import structlog
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cli.serve.temporal_binary import check_version, find_binary
@@ -81,7 +82,7 @@ class TemporalServer:
         self._child = await self._start()
         try:
             await self._wait_until_listening(self._child)
-            self._client = await connect(self.address, self._namespace, None, within=_START_LIMIT)
+            self._client = await self._connect(self._child)
             await self._wait_until_serving(self._child)
             await self._set_retention()
         except BaseException as error:
@@ -113,6 +114,19 @@ class TemporalServer:
                 message = "The Temporal server did not start to listen."
                 raise Unavailable(message)
             await asyncio.sleep(_POLL)
+
+    async def _connect(self, child: TemporalChild) -> Client:
+        """Connect, as long as the child lives: who listens may be somebody else, in its place."""
+        connecting = asyncio.create_task(connect(self.address, self._namespace, None, within=_START_LIMIT))
+        dying = asyncio.create_task(child.wait())
+        try:
+            await asyncio.wait({connecting, dying}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise child.obituary()
+            return await connecting
+        finally:
+            connecting.cancel()
+            dying.cancel()
 
     async def _wait_until_serving(self, child: TemporalChild) -> None:
         """Wait until the server knows our namespace: before, starting a workflow would fail."""
