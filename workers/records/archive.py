@@ -5,17 +5,15 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from core.store import upkeep
 from core.store.database import Database
-from workers.records.reaper import pause
+from workers.records.keeping import pause, survive
 
 PERIOD_SECONDS = 30.0
 AGE = timedelta(seconds=60)
-_log = structlog.get_logger()
 
 
 class Archive:
@@ -51,7 +49,4 @@ class Archive:
         """Sweep now and again, until stopped."""
         while not stop.is_set():
             await pause(stop, PERIOD_SECONDS)
-            try:
-                await self.sweep()
-            except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
-                _log.exception("the archive failed; it goes on")
+            await survive("archive", self.sweep())

@@ -3,20 +3,16 @@
 import asyncio
 from datetime import datetime, timedelta
 
-import structlog
-
 from core.clock import now
-from core.errors import AssentError
 from core.rooms import Rooms
 from core.store import delegations, reconsidering
 from core.store.database import Database
 from core.store.work import change
 from core.tables.consent import Delegation
-from workers.records.reaper import pause
+from workers.records.keeping import keep_sweeping
 
 PERIOD_SECONDS = 10.0
 _LAP = timedelta(seconds=30)
-_log = structlog.get_logger()
 
 
 class Handovers:
@@ -45,11 +41,4 @@ class Handovers:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep now and again, until stopped."""
-        while not stop.is_set():
-            try:
-                await self.sweep()
-            except AssentError as error:
-                _log.warning("handovers wait", code=error.code)
-            except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
-                _log.exception("handovers failed; they go on")
-            await pause(stop, PERIOD_SECONDS)
+        await keep_sweeping("handovers", self.sweep, stop, PERIOD_SECONDS)

@@ -11,7 +11,7 @@ import structlog
 from core.audit import Head
 from core.store import audit
 from core.store.database import Database
-from workers.records.reaper import pause
+from workers.records.keeping import pause
 
 _TIMEOUT = httpx.Timeout(10)
 _log = structlog.get_logger()

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import structlog
 
-from core.errors import AssentError
 from core.messages import TurnEnding
 from core.rooms import Rooms
 from core.store import turns, upkeep, usage
 from core.store.database import Database
 from core.store.work import change
+from workers.records.keeping import keep_sweeping
 from workflows.handles import Workflows, turn_workflow_id
 
 PERIOD_SECONDS = 10.0
@@ -61,20 +61,4 @@ class Reaper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep now and again, until stopped."""
-        while not stop.is_set():
-            try:
-                await self.sweep()
-            except AssentError as error:
-                _log.warning("the reaper waits", code=error.code)
-            except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
-                _log.exception("the reaper failed; it goes on")
-            await pause(stop, PERIOD_SECONDS)
-
-
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, but not past the stop."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
+        await keep_sweeping("reaper", self.sweep, stop, PERIOD_SECONDS)

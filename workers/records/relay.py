@@ -1,13 +1,12 @@
 """The relay: tells Temporal what a commit asked for and nobody told yet, and re-sends decisions that a crash left."""
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
-from core.errors import AssentError, Unavailable
+from core.errors import Unavailable
 from core.events import VolatileEvent
 from core.rooms import Rooms
 from core.store import consents, decisions, outbox
@@ -16,7 +15,7 @@ from core.store.database import Database
 from core.store.work import change
 from core.tables.consent import Decision
 from core.tables.work import Outbox
-from workers.records.reaper import pause
+from workers.records.keeping import pause, survive
 from workflows.handles import Workflows
 
 IDLE_SECONDS = 1.0
@@ -55,14 +54,14 @@ class Relay:
     async def _keep_telling(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._bell.clear()
-            await _survive(self._tell_all())
+            await survive("relay", self._tell_all())
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_SECONDS):
                     await self._bell.wait()
 
     async def _keep_judging(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await _survive(self._judge_all())
+            await survive("relay", self._judge_all())
             await pause(stop, IDLE_SECONDS)
 
     async def _tell_all(self) -> None:
@@ -126,7 +125,7 @@ class Relay:
 
         async def judge(decision: Decision) -> None:
             async with places:
-                await _survive(self._judge(decision))
+                await survive("relay", self._judge(decision))
 
         await asyncio.gather(*(judge(one) for one in left))
 
@@ -134,12 +133,3 @@ class Relay:
         verdict = await self._workflows.decide(decision.approval_id, decisions.as_message(decision), decision.update_id)
         async with change(self._database, self._rooms) as work:
             await decisions.conclude(work, self._audit, decision, verdict)
-
-
-async def _survive(work: Coroutine[None, None, None]) -> None:
-    try:
-        await work
-    except AssentError as error:
-        _log.warning("the relay waits", code=error.code)
-    except Exception:  # noqa: BLE001 - upkeep outlives any single fault, and logs it
-        _log.exception("the relay failed; it goes on")

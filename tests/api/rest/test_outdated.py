@@ -18,11 +18,12 @@ from core.tables.people import Workspace
 from core.tables.records import AuditRow
 from core.values import ACCEPTED, ApprovalState, DecisionVerdict, OperationMode
 from core.views import VoteView
+from tests import stricter
 from tests.api.rest.house import House, Person
 from tests.api.rest.test_asks import ask
+from tests.stricter import LONE
 
 OWNER = asks(Party(roles=(Role.OWNER,)))
-LONE: dict[str, Any] = {"approvers": {"role": "owner"}}
 DIGEST = "d" * 64
 NO_MORE = "The rules ask for more consent now than was given: ask again, under another client key."
 
@@ -113,12 +114,7 @@ async def consume(who: Person, approval_id: str) -> tuple[int, str | None]:
 
 
 STRICTER: dict[str, dict[str, Any]] = {
-    "quorum": LONE | {"quorum": 2},
-    "role": {"approvers": {"role": "admin"}},
-    "assurance": LONE | {"assurance": "L3"},
-    "comment": LONE | {"comment_required": True},
-    "all_of": {"all_of": [{"role": "owner"}, {"role": "admin"}]},
-    "stages": {"stages": [{"approvers": {"role": "admin"}}, {"approvers": {"role": "owner"}}]},
+    **stricter.STRICTER,
     "exclude requester": {"approvers": [{"role": "owner"}], "exclude_requester": True},
 }
 NO_STRICTER: dict[str, dict[str, Any]] = {

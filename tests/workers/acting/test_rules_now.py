@@ -19,13 +19,14 @@ from core.tables.consent import Approval, Decision, Delegation, Grant, Policy
 from core.tables.records import AuditRow
 from core.tables.work import ToolCall
 from core.values import ApprovalState, CallState, CallVerdict, DecisionVerdict
+from tests import stricter
+from tests.stricter import LONE
 from tests.workers.acting.desk import Asked, Desk
 from workers.acting.gate import arguments_digest
 from workers.calling import bind
 
 OWNER = Party(roles=(Role.OWNER,))
 ADMIN = Party(roles=(Role.ADMIN,))
-LONE: dict[str, Any] = {"approvers": {"role": "owner"}}
 MINUTE = timedelta(minutes=1)
 
 
@@ -139,12 +140,7 @@ async def is_void(desk: Desk, asked: Asked) -> bool:
 
 
 STRICTER: dict[str, dict[str, Any]] = {
-    "quorum": LONE | {"quorum": 2},
-    "role": {"approvers": {"role": "admin"}},
-    "assurance": LONE | {"assurance": "L3"},
-    "comment": LONE | {"comment_required": True},
-    "all_of": {"all_of": [{"role": "owner"}, {"role": "admin"}]},
-    "stages": {"stages": [{"approvers": {"role": "admin"}}, {"approvers": {"role": "owner"}}]},
+    **stricter.STRICTER,
     "group": {"approvers": {"group": "finance"}},
     "user": {"approvers": {"user": "ana@example.com"}},
 }
